@@ -1,0 +1,115 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judges the observations of a run on the controller; documented as M(chargeops.steve.steve_report)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils import color
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _terminal
+from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FAIL_ON, analyse
+from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
+
+_SPEC = {
+    "state": {"type": "str", "choices": ["begun", "reported", "compared"], "default": "reported"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "report_dir": {"type": "path", "default": "steve-reports"},
+    "run_dir": {"type": "path"},
+    "before": {"type": "path"},
+    "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "fail"},
+    "full": {"type": "bool", "default": False},
+    "terminal": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):
+    """No connection is used: everything it reads lies on the controller."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Begin, report or compare."""
+        del tmp
+        super().run(task_vars=task_vars)
+        _validation, args = self.validate_argument_spec(argument_spec=_SPEC)
+        try:
+            if args["state"] == "begun":
+                return self._begin(args)
+            if not args["run_dir"]:
+                raise ValueError(f"run_dir is missing. State {args['state']} needs what state begun returned.")
+            return self._report(args) if args["state"] == "reported" else self._compare(args)
+        except (ValueError, OSError) as error:
+            raise AnsibleActionFail(f"steve_report: {error}") from error
+
+    def _begin(self, args: dict[str, Any]) -> dict[str, Any]:
+        if not args["hosts"]:
+            raise ValueError(
+                "there is no SteVe host in this run, so nothing would be looked at. "
+                "Put the hosts into the group steve, or correct --limit."
+            )
+        run_id = _archive.new_run_id()
+        return {"changed": False, "run_id": run_id, "run_dir": _archive.create_run(args["report_dir"], run_id)}
+
+    def _report(self, args: dict[str, Any]) -> dict[str, Any]:
+        run_dir = args["run_dir"]
+        run_id = os.path.basename(run_dir)
+        findings = analyse(_archive.read_observations(run_dir), args["hosts"], run_id, args["fail_on"])
+        files = {"findings": os.path.join(run_dir, "findings.json"), "report": os.path.join(run_dir, "report.txt")}
+        _archive.write_json(files["findings"], findings)
+        _archive.write_text(files["report"], _terminal.render(findings, full=True) + "\n")
+        if args["terminal"]:
+            self._show(_terminal.render(findings, _width(), bool(color.ANSIBLE_COLOR), args["full"]))
+            self._show(f"report: {files['report']}")
+        return {
+            "changed": False, "run_id": run_id, "run_dir": run_dir, "verdict": findings["verdict"],
+            "counts": findings["counts"], "repairs": _repairs(findings), "files": files,
+            **_failure(findings["verdict"], files["report"]),
+        }
+
+    def _compare(self, args: dict[str, Any]) -> dict[str, Any]:
+        if not args["before"]:
+            raise ValueError("before is missing. State compared needs the directory of the earlier run.")
+        result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]))
+        verdict = _compare_verdict(result)
+        if args["terminal"]:
+            self._show(_terminal.render_comparison(result, _width(), bool(color.ANSIBLE_COLOR)))
+        return {
+            "changed": False, "run_id": os.path.basename(args["run_dir"]), "run_dir": args["run_dir"],
+            "verdict": verdict, **_failure(verdict, os.path.join(args["run_dir"], "report.txt")),
+        }
+
+    def _show(self, text: str) -> None:
+        self._display.display("\n" + text)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
+
+
+def _failure(verdict: dict[str, Any], report: str) -> dict[str, Any]:
+    return {} if verdict["ok"] else {"failed": True, "msg": f"{verdict['reason']}. Full report: {report}"}
+
+
+def _repairs(findings: dict[str, Any]) -> dict[str, list[str]]:
+    """Host to the roles of this collection that answer one of its findings."""
+    roles: dict[str, list[str]] = {}
+    for finding in findings["findings"]:
+        if finding["remedy"]["command"] and finding["remedy"]["by"] not in roles.setdefault(finding["host"], []):
+            roles[finding["host"]].append(finding["remedy"]["by"])
+    return roles
+
+
+def _compare_verdict(result: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    gone, still, new = len(result["gone"]), len(result["still"]), len(result["new"])
+    unanswered = len(result["unanswered"])
+    ok = not new and not unanswered and (bool(gone) or not still)
+    reason = f"{gone} cured, {still} still there, {new} new" + (f", {unanswered} not answered" if unanswered else "")
+    return {"ok": ok, "reason": reason}

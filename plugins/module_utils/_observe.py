@@ -1,0 +1,323 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything observable from one host in one call: the parts, their order and their deadlines.
+
+Looking leaves traces, so the order is fixed: containers and files, then SteVe's own lists, then the probes. With
+admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
+Nothing here judges; that is the analyser's work on the controller.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _docker, _nginx_files, _nginx_view, _probe
+from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
+
+SCHEMA = "chargeops.steve/observation/1"
+WEBSOCKET_PATH = "/websocket/CentralSystemService"
+PART_NAMES = (
+    "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
+)  # fmt: skip
+_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi", "tls")
+
+
+@dataclass
+class Options:
+    """What one observation is told; names as in the module's options. Times in seconds."""
+
+    run_id: str
+    host: str
+    url: str
+    public_ws_url: str | None = None
+    project_dir: str | None = None
+    project_name: str | None = None
+    compose_files: list[str] = field(default_factory=list)
+    app_service: str = "app"
+    db_service: str = "db"
+    nginx_conf: str = "/etc/nginx/nginx.conf"
+    nginx_command: list[str] = field(default_factory=lambda: ["nginx"])
+    username: str | None = None
+    password: str | None = None
+    charge_box_ids: list[str] = field(default_factory=list)
+    passwords: dict[str, str] = field(default_factory=dict)
+    probe_charge_box_id: str | None = None
+    subprotocols: list[str] = field(default_factory=lambda: ["ocpp1.6"])
+    era: Era | None = None
+    timeout: float = 10.0
+    deadline: float = 60.0
+    validate_certs: bool = True
+    ca_path: str | None = None
+
+
+class Skipped(Exception):
+    """A part was not asked for; the text says why."""
+
+
+class Observer:
+    """Collects one observation; every part has its own time and its own failure."""
+
+    def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self.clock = clock
+        self.parts: dict[str, dict[str, Any]] = {}
+        self.started = clock()
+        self.project: _docker.Project | None = None
+        self.era: Era | None = options.era
+        self.skipped_hops: dict[str, str] = {}
+
+    def observe(self) -> dict[str, Any]:
+        """The observation document; never raises for what a host answers."""
+        collected_at = utc_now()
+        for name in _NOT_BUILT:
+            self._part(name, _not_built)
+        self._part("compose", self._compose)
+        self._part("env", self._env)
+        self._part("nginx", self._nginx)
+        self._part("admin", self._admin)
+        self._part("probes", self._probes)
+        self.parts["probes"]["skipped_hops"] = self.skipped_hops
+        return {
+            "schema": SCHEMA,
+            "run_id": self.options.run_id,
+            "host": self.options.host,
+            "reached": True,
+            "collected_at": collected_at,
+            "duration_s": round(self.clock() - self.started, 3),
+            "era": (self.era or UNKNOWN).to_dict(),
+            "asked": {
+                "charge_box_ids": list(self.options.charge_box_ids),
+                "subprotocols": list(self.options.subprotocols),
+                "url": self.options.url,
+                "public_ws_url": self.options.public_ws_url,
+                "admin": self.options.username is not None,
+            },
+            "parts": {name: self.parts[name] for name in PART_NAMES},
+            "changed": False,
+        }
+
+    # -- the parts -------------------------------------------------------------------------------------------
+
+    def _part(self, name: str, look: Callable[[], Any]) -> None:
+        begin = self.clock()
+        part: dict[str, Any] = {"status": "ok", "reason": None, "data": None}
+        try:
+            part["data"] = look()
+        except Skipped as skipped:
+            part.update(status="skipped", reason=str(skipped))
+        except SteveError as error:
+            part.update(status="unknown", reason=error.sentence(), code=error.code)
+        except Exception as error:  # a fleet's run must not lose one host's other parts to a fault of ours
+            where = _where(error)
+            part.update(
+                status="unknown", code="internal-error",
+                reason=f"internal error {type(error).__name__} at {where} while looking at {name}; please report it",
+            )
+        part["elapsed_s"] = round(self.clock() - begin, 3)
+        self.parts[name] = part
+
+    def _left(self) -> float:
+        return max(self.options.deadline - (self.clock() - self.started), 0.0)
+
+    def _compose(self) -> dict[str, Any]:
+        directory = self.options.project_dir
+        if not directory:
+            raise Skipped("steve_project_dir is not given")
+        self.project = _docker.Project(
+            directory=directory, name=self.options.project_name, files=self.options.compose_files,
+            deadline=self.clock() + min(self._left(), 20.0), clock=self.clock,
+        )
+        found = self.project.load()
+        return {
+            "project_dir": directory,
+            "has_compose_file": self.project.has_compose_file(),
+            "has_containers": found,
+            "app_service": self.options.app_service,
+            "db_service": self.options.db_service,
+            "services": self.project.services(),
+        }
+
+    def _env(self) -> dict[str, Any]:
+        if self.project is None:
+            raise Skipped("steve_project_dir is not given")
+        if self.parts["compose"]["status"] != "ok":
+            raise SteveError(
+                "compare the environment", self.options.app_service, "the containers could not be read",
+                "See the compose part.",
+            )
+        if self.project.container(self.options.app_service) is None:
+            raise Skipped(f"the service {self.options.app_service} has no container")
+        return self.project.environment_drift(self.options.app_service)
+
+    def _nginx(self) -> dict[str, Any]:
+        if not self.options.public_ws_url:
+            raise Skipped("steve_public_ws_url is not given")
+        public = urlsplit(self.options.public_ws_url)
+        prefix = self.options.nginx_command[:-1]
+        if not prefix and not os.path.exists(self.options.nginx_conf):
+            raise Skipped(f"there is no nginx configuration {self.options.nginx_conf} on this host")
+        config = _nginx_files.read(self.options.nginx_conf, prefix)
+        return _nginx_view.describe(config, public.hostname or "", _port(public), public.path.rstrip("/") + "/")
+
+    def _admin(self) -> dict[str, Any]:
+        if self.options.username is None or self.options.password is None:
+            raise Skipped("steve_admin_password is not given")
+        client = _admin.AdminClient(
+            url=self.options.url, username=self.options.username, password=self.options.password,
+            timeout=self.options.timeout, deadline=min(self._left(), 30.0),
+            validate_certs=self.options.validate_certs, ca_path=self.options.ca_path,
+        )
+        data = _admin.collect(client)
+        if self.era is None:
+            seen = data["era"]
+            self.era = Era(seen["min"], seen["max"], seen["source"])
+        return {
+            "registered": data["charge_boxes"], "unknown": data["unknown"], "sessions": data["sessions"],
+            "era": data["era"],
+        }
+
+    # -- the probes ------------------------------------------------------------------------------------------
+
+    def _probes(self) -> list[dict[str, Any]]:
+        direct = self._probe("direct", websocket_url(self.options.url), None, self._ids_to_ask(), True)
+        results = [direct]
+        if direct["endpoint"]["verdict"] == "reachable" and (self.era is None or self.era.source == "fingerprint"):
+            seen = direct["era"]
+            self.era = Era(seen["min"], seen["max"], seen["source"])
+        target, reason = self._proxy_target()
+        if target is None:
+            self.skipped_hops["proxy"] = reason
+            return results
+        accepted = _accepted(direct)
+        asked_directly = direct["endpoint"]["verdict"] == "reachable"
+        ids = accepted[:1] if asked_directly else self._ids_to_ask()
+        last_gate = self.options.probe_charge_box_id is not None or self._extensions_left_alone()
+        results.append(self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate))
+        return results
+
+    def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
+        request = _probe.ProbeRequest(
+            url=url, charge_box_ids=ids, passwords=self.options.passwords, subprotocols=self.options.subprotocols,
+            last_gate=last_gate, gate_charge_box_id=self._gate_id(ids), hop=hop, vantage="host",
+            connect_to=connect_to, era=self.era, timeout=self.options.timeout,
+            deadline=max(min(self._left(), self.options.deadline / 2), 1.0),
+            validate_certs=self.options.validate_certs, ca_path=self.options.ca_path,
+        )
+        return _probe.probe(request)
+
+    def _gate_id(self, ids: list[str]) -> str | None:
+        return self.options.probe_charge_box_id if self.options.probe_charge_box_id in ids else None
+
+    def _ids_to_ask(self) -> list[str]:
+        """The ids worth a preflight: with the admin list at hand only those that SteVe knows."""
+        wanted = list(self.options.charge_box_ids)
+        dedicated = self.options.probe_charge_box_id
+        if dedicated and dedicated not in wanted:
+            wanted.append(dedicated)
+        admin = self.parts["admin"]
+        if admin["status"] != "ok":
+            return wanted
+        registered = [box["id"] for box in admin["data"]["registered"]]
+        known = {identifier.casefold() for identifier in registered}
+        asked = [identifier for identifier in wanted if identifier.casefold() in known]
+        if not asked and registered:
+            # The path and the gates need one accepted id; a registered one that no station uses now is kindest.
+            connected = {session["id"] for session in admin["data"]["sessions"]}
+            asked = sorted(registered, key=lambda identifier: identifier in connected)[:1]
+        return asked
+
+    def _proxy_target(self) -> tuple[str | None, str]:
+        """Where to dial the proxy of this host, or why there is none to dial."""
+        if not self.options.public_ws_url:
+            return None, "steve_public_ws_url is not given"
+        public = urlsplit(self.options.public_ws_url)
+        direct = urlsplit(self.options.url)
+        name, port = public.hostname or "", _port(public)
+        if port == _port(direct) and (name == direct.hostname or _is_local(direct.hostname or "")):
+            return None, "the public URL leads straight to SteVe's own port"
+        nginx = self.parts["nginx"]
+        if nginx["status"] == "ok" and nginx["data"].get("selected"):
+            return f"{_listen_address(nginx['data']['selected'], port)}:{port}", ""
+        if _listens("127.0.0.1", port):
+            return f"127.0.0.1:{port}", ""
+        return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
+
+    def _extensions_left_alone(self) -> bool:
+        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone."""
+        nginx = self.parts["nginx"]
+        return bool(
+            nginx["status"] == "ok"
+            and nginx["data"].get("selected")
+            and not nginx["data"].get("errors")
+            and not nginx["data"].get("extensions_header_touched")
+        )
+
+
+def _not_built() -> None:
+    raise Skipped("not built yet")
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame; never the message, which may hold a secret."""
+    trace = error.__traceback__
+    place = "?"
+    while trace is not None:
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def utc_now() -> str:
+    """Now as UTC ISO 8601 with Z, whole seconds."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def websocket_url(url: str) -> str:
+    """The WebSocket URL without id that belongs to SteVe's base URL."""
+    scheme = "wss" if url.lower().startswith("https:") else "ws"
+    return scheme + url[url.index(":") :].rstrip("/") + WEBSOCKET_PATH
+
+
+def _port(parts: Any) -> int:
+    return int(parts.port or (443 if parts.scheme in ("https", "wss") else 80))
+
+
+def _is_local(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")
+
+
+def _listen_address(selected: dict[str, Any], port: int) -> str:
+    """The loopback address, unless the server block listens on a certain address only."""
+    specific = None
+    for listen in selected.get("listen") or []:
+        address, _separator, number = str(listen).split()[0].rpartition(":")
+        if not number.isdigit() or int(number) != port:
+            continue
+        if address in ("", "*", "0.0.0.0"):
+            return "127.0.0.1"
+        if address == "[::]":
+            specific = specific or "[::1]"
+        else:
+            specific = specific or address
+    return specific or "127.0.0.1"
+
+
+def _listens(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _accepted(result: dict[str, Any]) -> list[str]:
+    return [row["charge_box_id"] for row in result.get("probes", []) if row["verdict"] == "accepted"]

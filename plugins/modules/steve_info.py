@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: steve_info
+short_description: Everything observable about SteVe from one host in one call
+version_added: 0.1.0
+description:
+  - Collects facts about a SteVe installation, its containers, its nginx and its WebSocket endpoint, without judging
+    them. The judgement is made on the controller by M(chargeops.steve.steve_report).
+  - Looks in a fixed order, because looking leaves traces. With admin credentials only registered charge boxes are
+    preflighted, so that SteVe's list of unknown ids stays as it was. No WebSocket session is opened.
+  - A part that cannot be looked at is V(unknown) with the reason; it never fails the module.
+extends_documentation_fragment:
+  - chargeops.steve._steve.read_only
+options:
+  url:
+    description: Base URL of SteVe's own port including the context path.
+    type: str
+    default: http://127.0.0.1:8180/steve
+  public_ws_url:
+    description:
+      - The WebSocket URL that chargers use, without the charge box id, such as
+        V(wss://charge.example.net/steve/websocket/CentralSystemService).
+      - Needed for the proxy hop and for reading nginx.
+    type: str
+  project_dir:
+    description: Directory of the docker compose project. Without it containers are not looked at.
+    type: path
+  project_name:
+    description: Name of the compose project. By default it is found by its directory.
+    type: str
+  compose_files:
+    description: Compose files relative to O(project_dir). By default those the containers were created from.
+    type: list
+    elements: path
+    default: []
+  app_service:
+    description: Name of SteVe's service in the compose project.
+    type: str
+    default: app
+  db_service:
+    description: Name of the data base's service in the compose project.
+    type: str
+    default: db
+  nginx_conf:
+    description: Main configuration file of nginx.
+    type: path
+    default: /etc/nginx/nginx.conf
+  nginx_command:
+    description: How nginx is called; a prefix such as V([docker, exec, proxy, nginx]) reads the files in that container.
+    type: list
+    elements: str
+    default: [nginx]
+  username:
+    description: Admin user of SteVe. Without it SteVe's own lists are not read.
+    type: str
+  password:
+    description: Password of the admin user.
+    type: str
+  charge_box_id:
+    description:
+      - Charge box ids to ask about, as a list of strings.
+      - By default one registered id is asked about, for the path alone.
+    type: raw
+    default: []
+  passwords:
+    description: Passwords of charge boxes of security profile 1 or 2, by id.
+    type: dict
+  probe_charge_box_id:
+    description: A registered id that no real station uses; the gates are sent with it.
+    type: str
+  subprotocols:
+    description: The WebSocket subprotocols that the chargers offer. An empty list stands for a charger that offers none.
+    type: list
+    elements: str
+    default: [ocpp1.6]
+  validate_certs:
+    description: Whether the certificate of an https O(url) must be valid before credentials are sent.
+    type: bool
+    default: true
+  ca_path:
+    description: File with the certificates of authorities to trust.
+    type: path
+  timeout:
+    description: Seconds for one request.
+    type: float
+    default: 10
+  deadline:
+    description: Seconds for the whole call.
+    type: float
+    default: 60
+  era:
+    description: Release of SteVe, such as V(3.14.1), or V(runbook). By default it is detected.
+    type: str
+  run_id:
+    description: Id of the run that the observation belongs to.
+    type: str
+    default: ""
+  host:
+    description: Name of the host in the observation. By default the inventory name.
+    type: str
+  run_dir:
+    description:
+      - Directory of a run on the controller, as returned by M(chargeops.steve.steve_report) with O(chargeops.steve.steve_report#module:state=begun).
+      - When given, the observation is written there, only a summary comes back, and a host that cannot be reached or
+        read does not fail the task; it becomes part of the verdict.
+    type: path
+seealso:
+  - module: chargeops.steve.steve_report
+author:
+  - chargeops contributors (@chargeops)
+"""
+
+EXAMPLES = r"""
+- name: Look at SteVe on this host
+  chargeops.steve.steve_info:
+    url: http://127.0.0.1:8180/steve
+    username: admin
+    password: "{{ steve_admin_password }}"
+    charge_box_id: [CP-1]
+  register: observation
+"""
+
+RETURN = r"""
+schema:
+  description: Name and version of the document's schema. Only without O(run_dir), like everything but RV(file).
+  returned: without run_dir
+  type: str
+  sample: chargeops.steve/observation/1
+run_id:
+  description: Id of the run.
+  returned: without run_dir
+  type: str
+host:
+  description: Name of the host.
+  returned: without run_dir
+  type: str
+reached:
+  description: Whether the host could be looked at.
+  returned: always
+  type: bool
+collected_at:
+  description: When it was collected, UTC.
+  returned: without run_dir
+  type: str
+duration_s:
+  description: How long it took, in seconds.
+  returned: without run_dir
+  type: float
+era:
+  description: Range of releases that this SteVe can be.
+  returned: always
+  type: dict
+  sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
+asked:
+  description: What the observation was told to look for.
+  returned: without run_dir
+  type: dict
+parts:
+  description:
+    - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls) and
+      V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+  returned: without run_dir
+  type: dict
+file:
+  description: Path of the written observation on the controller.
+  returned: with run_dir
+  type: str
+gate_charge_box_id:
+  description: A charge box id that SteVe accepted, or null.
+  returned: with run_dir
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.chargeops.steve.plugins.module_utils import _door, _observe, _options
+
+
+def main() -> None:
+    """Collect one observation."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "default": "http://127.0.0.1:8180/steve"},
+            "public_ws_url": {"type": "str"},
+            "project_dir": {"type": "path"},
+            "project_name": {"type": "str"},
+            "compose_files": {"type": "list", "elements": "path", "default": []},
+            "app_service": {"type": "str", "default": "app"},
+            "db_service": {"type": "str", "default": "db"},
+            "nginx_conf": {"type": "path", "default": "/etc/nginx/nginx.conf"},
+            "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "charge_box_id": {"type": "raw", "default": []},
+            "passwords": {"type": "dict", "no_log": True},
+            "probe_charge_box_id": {"type": "str"},
+            "subprotocols": {"type": "list", "elements": "str", "default": ["ocpp1.6"]},
+            "validate_certs": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
+            "timeout": {"type": "float", "default": 10},
+            "deadline": {"type": "float", "default": 60},
+            "era": {"type": "str"},
+            "run_id": {"type": "str", "default": ""},
+            "host": {"type": "str"},
+            "run_dir": {"type": "path"},
+        },
+        supports_check_mode=True,
+        required_together=[("username", "password")],
+    )
+    _door.run(module, lambda params: _observe.Observer(_options.observation(params)).observe())
+
+
+if __name__ == "__main__":
+    main()

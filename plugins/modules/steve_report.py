@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: steve_report
+short_description: Judge the observations of a run and tell the verdict
+version_added: 0.1.0
+description:
+  - Runs on the controller only. Begins a run (O(state=begun)), judges the observations that
+    M(chargeops.steve.steve_info) and M(chargeops.steve.steve_ws_probe) filed (O(state=reported)), or compares two runs
+    (O(state=compared)).
+  - The report is shown in the terminal and written beside the observations as C(findings.json) and C(report.txt),
+    readable by their owner only.
+extends_documentation_fragment:
+  - chargeops.steve._steve.read_only
+options:
+  state:
+    description:
+      - V(begun) creates the directory of a run and fails when O(hosts) is empty.
+      - V(reported) judges the observations and fails by the verdict.
+      - V(compared) shows what differs between O(before) and O(run_dir), and fails when nothing became better or
+        something new appeared.
+    type: str
+    choices: [begun, reported, compared]
+    default: reported
+  hosts:
+    description: Inventory names of the hosts that the run is to look at. One without observation counts as not reached.
+    type: list
+    elements: str
+    default: []
+  report_dir:
+    description: Directory on the controller under which each run gets a directory of its own.
+    type: path
+    default: steve-reports
+  run_dir:
+    description: Directory of the run, as returned by O(state=begun). Needed for the other states.
+    type: path
+  before:
+    description: Directory of the earlier run, for O(state=compared).
+    type: path
+  fail_on:
+    description:
+      - From which severity on findings fail the task.
+      - A host that was not reached and a run that evaluated nothing always do.
+    type: str
+    choices: [fail, warn, never]
+    default: fail
+  full:
+    description: Whether the terminal also lists every check.
+    type: bool
+    default: false
+  terminal:
+    description: Whether the report is shown in the terminal.
+    type: bool
+    default: true
+seealso:
+  - module: chargeops.steve.steve_info
+author:
+  - chargeops contributors (@chargeops)
+"""
+
+EXAMPLES = r"""
+- name: Begin a run
+  chargeops.steve.steve_report:
+    state: begun
+    hosts: "{{ ansible_play_hosts_all }}"
+  register: run
+  run_once: true
+
+- name: Judge what was observed
+  chargeops.steve.steve_report:
+    state: reported
+    run_dir: "{{ run.run_dir }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+  run_once: true
+"""
+
+RETURN = r"""
+run_id:
+  description: Id of the run.
+  returned: success
+  type: str
+  sample: 20261123T010203Z-7f3a
+run_dir:
+  description: Directory of the run on the controller.
+  returned: success
+  type: str
+verdict:
+  description: Whether all is well, and the reason in a few words.
+  returned: when state is reported or compared
+  type: dict
+  sample: {"ok": false, "reason": "1 root cause on 1 of 3 hosts"}
+counts:
+  description: Number of checks by status.
+  returned: when state is reported
+  type: dict
+repairs:
+  description: For each host the roles of this collection that answer one of its findings.
+  returned: when state is reported
+  type: dict
+  sample: {"steve-a": ["nginx_websocket"]}
+files:
+  description: Paths of the written files on the controller.
+  returned: when state is reported
+  type: dict
+"""

@@ -1,0 +1,422 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The catalogue of findings: one table that drives code, documentation and tests.
+
+Ids are stable once released and retired ids are never used again. Facts about SteVe in the texts come from its
+tagged sources and from answers of live servers; see the links in ``docs/findings.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Layers in the order in which a person should read them.
+LAYERS = (
+    "app", "network", "tls", "path", "proxy", "registration", "handshake", "session", "time", "credentials",
+)  # fmt: skip
+
+FAIL = "fail"
+WARN = "warn"
+
+HOST = "host"
+HOP = "hop"
+CHARGE_BOX = "charge_box"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do, and who can do it.
+
+    Attributes:
+        text: a sentence for a person.
+        by: a role or module of this collection, or ``operator`` | ``charger`` | ``network`` | ``steve``.
+        command: a command line that applies it, or None.
+    """
+
+    text: str
+    by: str
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One question the diagnosis asks.
+
+    Attributes:
+        id: stable kebab-case id.
+        layer: one of ``LAYERS``.
+        severity: ``fail`` or ``warn``.
+        scope: ``host`` (asked once), ``hop`` (asked for each probed hop) or ``charge_box`` (asked once for all ids).
+        title: a few words.
+        meaning: what it means for the charger.
+        needs: ids that must not fail for this question to make sense. A plain id is looked up on the same hop, or
+            on the host where it has no hop; ``id@direct`` on the direct hop; a ``direct:`` prefix applies the
+            need only to the check of the direct hop, ``behind:`` only to those of the proxy and the public hop.
+        evidence: sources that a finding of this id cites.
+        remedy: what to do.
+        side_effect: of looking: ``none`` | ``log-line`` | ``unknown-list`` | ``may-register``.
+        built: False while the question is only named; it is then reported as skipped.
+    """
+
+    id: str
+    layer: str
+    severity: str
+    scope: str
+    title: str
+    meaning: str
+    needs: tuple[str, ...]
+    evidence: tuple[str, ...]
+    remedy: Remedy
+    side_effect: str = "none"
+    built: bool = True
+
+
+_REMEDIATE = "ansible-playbook chargeops.steve.remediate"
+_TO_NGINX = f"{_REMEDIATE} --tags nginx"
+_TO_ENV = f"{_REMEDIATE} --tags env"
+_TO_BOXES = f"{_REMEDIATE} --tags charge_boxes"
+
+_APP_DOWN = (
+    "app-not-running", "app-restarting", "app-starting", "app-failed-to-start", "app-out-of-memory", "app-port-taken",
+)  # fmt: skip
+_RESOLVE = ("dns-unresolvable",)
+_CONNECT = (*_RESOLVE, "tcp-refused", "tcp-timeout", "host-unreachable")
+_HTTP = (
+    *_CONNECT, "connection-closed", "http-timeout", "not-http", "tls-on-plain-port", "plain-on-tls-port",
+    "tls-handshake-failed",
+)  # fmt: skip
+_PATH = (
+    *_HTTP, "redirected", "proxy-login-wall", "proxy-bad-gateway", "proxy-no-route", "wrong-context-path",
+    "wrong-path", "soap-path",
+)  # fmt: skip
+_DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
+_BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
+_IDS = (*_APP_DOWN, *_PATH, "db-unreachable")
+
+
+def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
+    return Entry(id, "network", FAIL, HOP, title, meaning, (*_DIRECT_APP, *needs), ("probe",), Remedy(text, by))
+
+
+def _later(
+    id: str, layer: str, severity: str, scope: str, title: str, meaning: str, needs: tuple[str, ...], remedy: Remedy
+) -> Entry:
+    """An entry that is named but not evaluated yet."""
+    return Entry(id, layer, severity, scope, title, meaning, needs, (), remedy, "none", built=False)
+
+
+CATALOGUE: tuple[Entry, ...] = (
+    # -- app ------------------------------------------------------------------------------------------------
+    Entry(
+        "compose-project-missing", "app", FAIL, HOST, "No compose project",
+        "The project directory holds no compose file and no container belongs to it, so there is no SteVe to ask.",
+        (), ("compose",),
+        Remedy("Correct steve_project_dir, or deploy SteVe there.", "operator"),
+    ),
+    Entry(
+        "app-not-running", "app", FAIL, HOST, "The app container is not running",
+        "SteVe's container is stopped, paused or was never created; no charger can connect.",
+        ("compose-project-missing",), ("compose",),
+        Remedy("Find out who stopped it, then start it: docker compose up -d with the app service.", "operator"),
+    ),
+    Entry(
+        "app-restarting", "app", FAIL, HOST, "The app container restarts again and again",
+        "SteVe does not come up; nothing about chargers can be judged before it does.",
+        ("compose-project-missing",), ("compose",),
+        Remedy("Read the last lines of the dead container's log; repair that first.", "operator"),
+    ),
+    Entry(
+        "app-starting", "app", WARN, HOST, "SteVe is still starting",
+        "The container runs but its port is not open yet. SteVe binds its port only at the end of its start, and an "
+        "image that compiles at start needs minutes.",
+        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
+        Remedy("Wait until steve_start_deadline has passed, then diagnose again.", "operator"),
+    ),
+    _later("app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
+           "The container runs or ended, but SteVe gave up during its start.", ("compose-project-missing",),
+           Remedy("Repair the cause named in the log.", "operator")),
+    _later("app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
+           "The kernel ended SteVe because the container's memory limit was reached.", ("compose-project-missing",),
+           Remedy("Raise the memory limit of the app service.", "operator")),
+    _later("app-port-taken", "app", FAIL, HOST, "SteVe's port is taken",
+           "Another program listens on SteVe's port.", ("compose-project-missing",),
+           Remedy("Stop the other program or move one of the two.", "operator")),
+    _later("app-port-not-published", "app", FAIL, HOST, "The app's port is not published",
+           "The public URL needs SteVe's own port, which the container does not publish.",
+           ("compose-project-missing", "app-not-running"),
+           Remedy("Publish the port in the compose file.", "operator")),
+    _later("app-loopback-only", "app", FAIL, HOST, "SteVe listens on the loopback address only",
+           "The public URL needs SteVe's own port, which only this host itself can reach.",
+           ("compose-project-missing", "app-not-running"),
+           Remedy("Bind the port to an address that the chargers reach.", "operator")),
+    Entry(
+        "db-unreachable", "app", FAIL, HOST, "SteVe cannot reach its data base",
+        "Every handshake hangs for 30 seconds and is then refused, while the sign-in page still answers at once.",
+        ("compose-project-missing",), ("compose", "probe", "admin"),
+        Remedy("Start or unfreeze the data base; SteVe recovers by itself within seconds.", "operator"),
+        "log-line",
+    ),
+    _later("db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
+           "Password or rights of SteVe's data base user differ from what the data base knows.",
+           ("compose-project-missing",),
+           Remedy("Give both sides the same password; a data volume keeps the one it was created with.", "operator")),
+    _later("db-time-zone", "app", FAIL, HOST, "Data base and SteVe disagree on the time zone",
+           "SteVe refuses to start while the data base's offset differs from UTC.", ("compose-project-missing",),
+           Remedy("Run the data base in UTC.", "operator")),
+    _later("disk-full", "app", FAIL, HOST, "A disk is full",
+           "Data base or logs can no longer be written.", (),
+           Remedy("Make room on the file system named in the evidence.", "operator")),
+    # -- network --------------------------------------------------------------------------------------------
+    _network("dns-unresolvable", "The name does not resolve",
+             "The host name in the URL has no address where the probe was sent from.", (),
+             "Correct the name in the URL or add it to the DNS that the chargers use."),
+    _network("tcp-refused", "Connection refused",
+             "The address answers, but nothing listens on that port.", _RESOLVE,
+             "Check port and bind address, and that the service runs."),
+    _network("tcp-timeout", "No answer to the connection attempt",
+             "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded.", _RESOLVE,
+             "Open the way from the chargers' network to this address and port."),
+    _network("host-unreachable", "No route to the host",
+             "The network says that there is no way to this address.", _RESOLVE,
+             "Correct the address or the routing."),
+    _network("connection-closed", "Closed without an answer",
+             "The connection is accepted and then closed without an HTTP answer.", _CONNECT,
+             "Find out which program listens on this port and why it hangs up."),
+    _network("http-timeout", "Connected, but no answer",
+             "Something accepts the connection and never answers the request.", _CONNECT,
+             "Find out which program listens on this port; if it is SteVe, look for a blocked start or data base."),
+    _network("not-http", "Not an HTTP server",
+             "The program behind this port speaks another protocol.", _CONNECT,
+             "Correct the port: this is not SteVe's.", "operator"),
+    _network("tls-on-plain-port", "TLS was spoken to a plain port",
+             "The URL says wss, but the port speaks plain HTTP.", _CONNECT,
+             "Use ws, or the port that speaks TLS.", "operator"),
+    _network("plain-on-tls-port", "Plain HTTP was spoken to a TLS port",
+             "The URL says ws, but the port speaks TLS.", _CONNECT,
+             "Use wss, or the port that speaks plain HTTP.", "operator"),
+    _later("public-url-elsewhere", "network", FAIL, HOP, "The public name leads to another SteVe",
+           "Release, registered charge boxes or address differ from this host's.", _HTTP,
+           Remedy("Correct the DNS record or the public URL.", "network")),
+    # -- tls ------------------------------------------------------------------------------------------------
+    Entry(
+        "tls-handshake-failed", "tls", FAIL, HOP, "The TLS handshake failed",
+        "Client and server could not agree on a TLS connection.", (*_DIRECT_APP, *_CONNECT), ("probe",),
+        Remedy("Check certificate and protocol versions of the TLS endpoint.", "operator"),
+    ),
+    _later("tls-version-too-old", "tls", FAIL, HOP, "TLS version too old",
+           "The endpoint offers no protocol version that the chargers accept.", _CONNECT,
+           Remedy("Enable TLS 1.2 or later.", "operator")),
+    _later("tls-untrusted", "tls", FAIL, HOP, "The certificate is not trusted",
+           "The chargers' trust store does not contain the issuer.", _CONNECT,
+           Remedy("Use a certificate whose issuer the chargers know, or update their trust store.", "operator")),
+    _later("tls-chain-incomplete", "tls", FAIL, HOP, "The certificate chain is incomplete",
+           "An intermediate certificate is missing; browsers fetch it, chargers do not.", _CONNECT,
+           Remedy("Serve the full chain.", "operator")),
+    _later("tls-expired", "tls", FAIL, HOP, "The certificate has expired",
+           "Chargers refuse it.", _CONNECT, Remedy("Renew the certificate.", "operator")),
+    _later("tls-expiring", "tls", WARN, HOP, "The certificate expires soon",
+           "Chargers will refuse it after that.", _CONNECT, Remedy("Renew the certificate.", "operator")),
+    _later("tls-name-mismatch", "tls", FAIL, HOP, "The certificate is for another name",
+           "The name in the URL is not in the certificate.", _CONNECT,
+           Remedy("Use a name from the certificate, or a certificate with this name.", "operator")),
+    # -- path -----------------------------------------------------------------------------------------------
+    Entry(
+        "wrong-context-path", "path", FAIL, HOP, "Wrong context path",
+        "There is no SteVe under the first part of the URL's path; the usual one is /steve.",
+        (*_DIRECT_APP, *_HTTP), ("probe",),
+        Remedy("Correct the context path in the charger's URL.", "charger"),
+    ),
+    Entry(
+        "wrong-path", "path", FAIL, HOP, "Wrong WebSocket path",
+        "SteVe is there, but the rest of the path is not /websocket/CentralSystemService.",
+        (*_DIRECT_APP, *_HTTP), ("probe",),
+        Remedy("Correct the path in the charger's URL; it is case-sensitive.", "charger"),
+    ),
+    Entry(
+        "soap-path", "path", FAIL, HOP, "The SOAP path is used for OCPP-J",
+        "SteVe answers 200 under /services/ to everything, and a WebSocket is never opened there.",
+        (*_DIRECT_APP, *_HTTP), ("probe",),
+        Remedy("Use /steve/websocket/CentralSystemService/ in the charger's URL.", "charger"),
+    ),
+    Entry(
+        "redirected", "path", FAIL, HOP, "The endpoint redirects",
+        "Chargers do not follow redirects on the WebSocket path.", (*_DIRECT_APP, *_HTTP), ("probe",),
+        Remedy("Give the chargers the final URL, or stop redirecting the WebSocket path.", "operator"),
+    ),
+    # -- proxy ----------------------------------------------------------------------------------------------
+    Entry(
+        "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
+        "A proxy answers by itself instead of forwarding the path to SteVe.", (*_DIRECT_APP, *_HTTP), ("probe", "nginx"),
+        Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
+    ),
+    Entry(
+        "proxy-upgrade-stripped", "proxy", FAIL, HOP, "The proxy drops the Upgrade header",
+        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy"), ("probe", "nginx"),
+        Remedy("Forward the header: proxy_set_header Upgrade $http_upgrade.", "nginx_websocket", _TO_NGINX),
+        "log-line",
+    ),
+    Entry(
+        "proxy-connection-stripped", "proxy", FAIL, HOP, "The proxy drops the Connection header",
+        "SteVe's web server refuses the upgrade before SteVe sees it.", (*_IDS, "proxy-connection-stripped@proxy"),
+        ("probe", "nginx"),
+        Remedy('Forward the header: proxy_set_header Connection "upgrade".', "nginx_websocket", _TO_NGINX),
+        "log-line",
+    ),
+    Entry(
+        "proxy-http10-upstream", "proxy", FAIL, HOP, "The proxy speaks HTTP/1.0 to SteVe",
+        "SteVe answers an empty 200 instead of opening the WebSocket.", (*_IDS, "proxy-http10-upstream@proxy"),
+        ("probe", "nginx"),
+        Remedy("Set proxy_http_version 1.1 in the WebSocket location.", "nginx_websocket", _TO_NGINX),
+        "log-line",
+    ),
+    Entry(
+        "proxy-bad-gateway", "proxy", FAIL, HOP, "The proxy does not reach SteVe",
+        "The proxy answers 502, 503 or 504 although SteVe itself answers.",
+        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN), ("probe", "nginx"),
+        Remedy("Correct the proxy's upstream address and port.", "nginx_websocket", _TO_NGINX),
+    ),
+    _later("proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
+           "The app container was recreated with another address and nginx still uses the old one.", _HTTP,
+           Remedy("Reload nginx; let it resolve the name again from then on.", "nginx_websocket", _TO_NGINX)),
+    _later("proxy-timeout-short", "proxy", FAIL, HOP, "The proxy cuts idle chargers",
+           "Its read timeout is shorter than SteVe's 15 minute ping.", _HTTP,
+           Remedy("Raise proxy_read_timeout above the ping interval.", "nginx_websocket", _TO_NGINX)),
+    Entry(
+        "proxy-login-wall", "proxy", FAIL, HOP, "A login page stands in front",
+        "Something in front of SteVe wants a person to sign in; a charger cannot.", (*_DIRECT_APP, *_HTTP),
+        ("probe",),
+        Remedy("Exempt the WebSocket path from the sign-in of the proxy.", "operator"),
+    ),
+    _later("proxy-scheme-not-forwarded", "proxy", FAIL, HOP, "The proxy does not say that TLS was used",
+           "SteVe refuses stations of security profile 2.", _HTTP,
+           Remedy("Forward the scheme and tell SteVe the header's name.", "operator")),
+    _later("proxy-authorization-stripped", "proxy", FAIL, HOP, "The proxy drops the Authorization header",
+           "Stations of security profile 1 and 2 and the Web API are refused.", _HTTP,
+           Remedy("Forward the Authorization header.", "operator")),
+    _later("proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
+           "The next reload or restart of nginx will fail.", (),
+           Remedy("Correct the line named in the evidence.", "operator")),
+    _later("proxy-config-not-loaded", "proxy", FAIL, HOST, "nginx runs an older configuration",
+           "The files were changed after the running workers had read them.", (),
+           Remedy("Reload nginx.", "operator")),
+    # -- registration ---------------------------------------------------------------------------------------
+    Entry(
+        "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",
+        "SteVe refuses the handshake of every id that is not registered.", _IDS, ("admin", "probe"),
+        Remedy("Register it, or correct the id in the charger.", "operator", None),
+        "unknown-list",
+    ),
+    _later("charge-box-id-near-miss", "registration", FAIL, CHARGE_BOX, "A very similar id is registered",
+           "The charger sends an id that differs slightly from a registered one.", _IDS,
+           Remedy("Make the two ids equal.", "charger")),
+    Entry(
+        "charge-box-id-invalid", "registration", FAIL, CHARGE_BOX, "The id contains a forbidden character",
+        "SteVe refuses ids with = / ( ) < > and with leading or trailing blanks before it looks them up.", _IDS,
+        ("probe", "admin"),
+        Remedy("Change the id in the charger, or widen charge-box-id.validation.regex in SteVe.", "charger"),
+        "log-line",
+    ),
+    _later("charge-box-rejected", "registration", FAIL, CHARGE_BOX, "The charge box is set to Rejected",
+           "It connects, but BootNotification is answered with Rejected.", ("charge-box-unregistered",),
+           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    _later("charge-box-pending", "registration", FAIL, CHARGE_BOX, "The charge box is set to Pending",
+           "It connects, but BootNotification is answered with Pending.", ("charge-box-unregistered",),
+           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    _later("charge-box-id-case", "registration", WARN, CHARGE_BOX, "The id is spelt in another case",
+           "Up to 3.10 SteVe shows such a station as disconnected although it is connected.",
+           ("charge-box-unregistered",),
+           Remedy("Spell the id in the charger as SteVe does.", "charger")),
+    # -- handshake ------------------------------------------------------------------------------------------
+    Entry(
+        "subprotocol-missing", "handshake", FAIL, CHARGE_BOX, "No OCPP version is offered",
+        "The request carries no Sec-WebSocket-Protocol; SteVe refuses it with 400.", _IDS, ("probe",),
+        Remedy("Switch the charger to OCPP 1.6 JSON; firmware that offers nothing needs an update.", "charger"),
+        "log-line",
+    ),
+    Entry(
+        "subprotocol-unsupported", "handshake", FAIL, CHARGE_BOX, "The offered OCPP version is not supported",
+        "SteVe speaks ocpp1.2, ocpp1.5 and ocpp1.6, spelt exactly so.", _IDS, ("probe",),
+        Remedy("Switch the charger to OCPP 1.6 JSON.", "charger"),
+        "log-line",
+    ),
+    _later("basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
+           "Its security profile asks for HTTP Basic.", ("charge-box-unregistered",),
+           Remedy("Enter the password in the charger.", "charger")),
+    Entry(
+        "basic-auth-refused", "handshake", FAIL, CHARGE_BOX, "The password is refused",
+        "The charge box has security profile 1 or 2 and the given password does not match.",
+        (*_IDS, "charge-box-unregistered"), ("probe",),
+        Remedy("Give charger and SteVe the same password.", "charger"),
+        "log-line",
+    ),
+    Entry(
+        "client-certificate-refused", "handshake", FAIL, CHARGE_BOX, "The client certificate is refused",
+        "The charge box has security profile 3.", (*_IDS, "charge-box-unregistered"), ("probe",),
+        Remedy("Check subject of the certificate against CPO name and serial number.", "charger"),
+        "log-line",
+    ),
+    Entry(
+        "profile-requires-tls", "handshake", FAIL, CHARGE_BOX, "Security profile 2 needs TLS",
+        "From 3.14 on SteVe refuses a profile 2 station over plain ws.", (*_IDS, "charge-box-unregistered"), ("probe",),
+        Remedy("Use wss, and tell SteVe the header by which the proxy reports it.", "operator"),
+        "log-line",
+    ),
+    # -- session --------------------------------------------------------------------------------------------
+    _later("never-connected", "session", FAIL, CHARGE_BOX, "It has never connected",
+           "SteVe knows the id but never saw it.", _IDS, Remedy("Check the URL in the charger.", "charger")),
+    _later("session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
+           "Something cuts the connection at regular times.", _IDS,
+           Remedy("Look for idle timeouts on the way.", "network")),
+    _later("closed-after-boot", "session", FAIL, CHARGE_BOX, "It closes right after the boot answer",
+           "The charger dislikes the answer; often the clock.", _IDS, Remedy("Check the clocks.", "charger")),
+    _later("boot-missing", "session", WARN, CHARGE_BOX, "Connected, but no BootNotification",
+           "A charger need not boot again after a reconnect.", _IDS, Remedy("Power-cycle the charger.", "charger")),
+    _later("boot-not-accepted", "session", FAIL, CHARGE_BOX, "The boot was not accepted",
+           "SteVe answered Pending or Rejected.", _IDS,
+           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    _later("duplicate-session", "session", FAIL, CHARGE_BOX, "Two sessions share one id",
+           "Operators' commands reach only the newest of them.", _IDS,
+           Remedy("Give each charger its own id.", "charger")),
+    # -- time -----------------------------------------------------------------------------------------------
+    _later("clock-skew", "time", FAIL, HOST, "The clock is wrong",
+           "Chargers take their time from SteVe.", (), Remedy("Synchronise the host's clock.", "operator")),
+    # -- credentials ----------------------------------------------------------------------------------------
+    Entry(
+        "admin-login-refused", "credentials", FAIL, HOST, "The admin sign-in is refused",
+        "User name or password differ from what this SteVe knows; since 3.8 a changed environment value is ignored "
+        "once an admin exists in the data base.",
+        (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")), "db-unreachable"), ("admin",),
+        Remedy("Correct steve_admin_username and steve_admin_password.", "operator"),
+        "log-line",
+    ),
+    _later("webapi-refused", "credentials", FAIL, HOST, "The Web API refuses the credential",
+           "Clients such as ExpresSync see nothing.", _APP_DOWN,
+           Remedy("Give the client the value that SteVe was started with.", "operator")),
+    _later("webapi-disabled", "credentials", FAIL, HOST, "The Web API is switched off",
+           "No value was set when SteVe started.", _APP_DOWN, Remedy("Set the value.", "app_env", _TO_ENV)),
+    _later("webapi-absent", "credentials", FAIL, HOST, "This SteVe has no such API",
+           "The release or build lacks the endpoint.", _APP_DOWN, Remedy("Update SteVe.", "steve")),
+    _later("webapi-wrong-scheme", "credentials", FAIL, HOST, "The credential is sent in the wrong way",
+           "3.6 and 3.7 read a header, later ones HTTP Basic; none reads Bearer.", _APP_DOWN,
+           Remedy("Send it as this release wants it.", "operator")),
+    _later("webapi-plain-http", "credentials", WARN, HOST, "The Web API's credential travels in clear",
+           "Anybody on the way can read it.", _APP_DOWN, Remedy("Use https.", "operator")),
+    _later("webapi-box-invisible", "credentials", FAIL, HOST, "Connected, but the client cannot see it",
+           "A client that derives the list from transactions misses boxes without any.", _APP_DOWN,
+           Remedy("Use a SteVe with GET /api/v1/chargeBoxes.", "steve")),
+    Entry(
+        "env-not-applied", "credentials", FAIL, HOST, "The container runs with older values than its env file",
+        "docker compose restart does not apply a changed env file; docker compose up -d does.",
+        ("compose-project-missing", "app-not-running"), ("env",),
+        Remedy("Recreate the app container with the current values.", "app_env", _TO_ENV),
+    ),
+    _later("env-not-effective", "credentials", FAIL, HOST, "Applied, but SteVe ignores it",
+           "Since 3.8 admin and Web API credentials are read only while no admin exists in the data base.",
+           ("env-not-applied",), Remedy("Rotate the credential in the data base.", "operator")),
+    _later("default-credentials", "credentials", FAIL, HOST, "The shipped password is in use",
+           "Everybody knows it.", (), Remedy("Set a password of your own.", "operator")),
+)  # fmt: skip
+
+BY_ID = {entry.id: entry for entry in CATALOGUE}

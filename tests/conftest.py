@@ -1,0 +1,34 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes ``ansible_collections.chargeops.steve`` importable from this checkout, wherever it lies."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _install_collection_loader() -> None:
+    if "ansible_collections.chargeops.steve" in sys.modules:
+        return
+    from ansible.utils.collection_loader import _collection_finder
+
+    if any(isinstance(finder, _collection_finder._AnsibleCollectionFinder) for finder in sys.meta_path):
+        return
+    root = ROOT
+    if ROOT.parts[-3:] != ("ansible_collections", "chargeops", "steve"):
+        root = Path(tempfile.mkdtemp(prefix="steve-collections-")) / "ansible_collections" / "chargeops" / "steve"
+        root.parent.mkdir(parents=True)
+        root.symlink_to(ROOT)
+    finder = _collection_finder._AnsibleCollectionFinder(paths=[str(root.parent.parent.parent)])
+    finder._install()
+
+
+_install_collection_loader()
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
