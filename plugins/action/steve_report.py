@@ -18,7 +18,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FA
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
 
 _SPEC = {
-    "state": {"type": "str", "choices": ["begun", "reported", "compared"], "default": "reported"},
+    "state": {"type": "str", "choices": ["checked", "begun", "reported", "compared"], "default": "reported"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "report_dir": {"type": "path", "default": "steve-reports"},
     "run_dir": {"type": "path"},
@@ -41,6 +41,9 @@ class ActionModule(ActionBase):
         super().run(task_vars=task_vars)
         _validation, args = self.validate_argument_spec(argument_spec=_SPEC)
         try:
+            _refuse_empty(args["hosts"])
+            if args["state"] == "checked":
+                return {"changed": False}
             if args["state"] == "begun":
                 return self._begin(args)
             if not args["run_dir"]:
@@ -50,11 +53,6 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"steve_report: {error}") from error
 
     def _begin(self, args: dict[str, Any]) -> dict[str, Any]:
-        if not args["hosts"]:
-            raise ValueError(
-                "there is no SteVe host in this run, so nothing would be looked at. "
-                "Put the hosts into the group steve, or correct --limit."
-            )
         run_id = _archive.new_run_id()
         return {"changed": False, "run_id": run_id, "run_dir": _archive.create_run(args["report_dir"], run_id)}
 
@@ -88,6 +86,14 @@ class ActionModule(ActionBase):
 
     def _show(self, text: str) -> None:
         self._display.display("\n" + text)
+
+
+def _refuse_empty(hosts: list[str]) -> None:
+    if not hosts:
+        raise ValueError(
+            "there is no SteVe host in this run, so nothing would be looked at. "
+            "Put the hosts into the group steve, or correct --limit."
+        )
 
 
 def _width() -> int:

@@ -19,9 +19,17 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _docker, _nginx_files, _nginx_view, _probe
+from ansible_collections.chargeops.steve.plugins.module_utils import (
+    _admin,
+    _docker,
+    _nginx_files,
+    _nginx_view,
+    _options,
+    _probe,
+)
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
-from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 SCHEMA = "chargeops.steve/observation/1"
 WEBSOCKET_PATH = "/websocket/CentralSystemService"
@@ -57,6 +65,43 @@ class Options:
     deadline: float = 60.0
     validate_certs: bool = True
     ca_path: str | None = None
+
+
+def options_from(params: dict[str, Any]) -> Options:
+    """The options of one call of the module, checked.
+
+    Raises:
+        InputError: a value cannot be used; the sentence names the option.
+    """
+    ids = _options.charge_box_ids(params["charge_box_id"])
+    dedicated = params["probe_charge_box_id"]
+    return Options(
+        run_id=params["run_id"], host=params["host"] or socket.gethostname(), url=_base_url(params["url"]),
+        public_ws_url=params["public_ws_url"] or None, project_dir=params["project_dir"] or None,
+        project_name=params["project_name"] or None, compose_files=params["compose_files"],
+        app_service=params["app_service"], db_service=params["db_service"], nginx_conf=params["nginx_conf"],
+        nginx_command=params["nginx_command"] or ["nginx"], username=params["username"], password=params["password"],
+        charge_box_ids=ids, passwords=_options.passwords(params["passwords"]),
+        probe_charge_box_id=_options.charge_box_id(dedicated, "probe_charge_box_id") if dedicated else None,
+        subprotocols=params["subprotocols"], era=_options.era(params["era"]),
+        timeout=_options.seconds(params["timeout"], "timeout"),
+        deadline=_options.seconds(params["deadline"], "deadline"),
+        validate_certs=params["validate_certs"], ca_path=params["ca_path"],
+    )  # fmt: skip
+
+
+def _base_url(url: str) -> str:
+    """SteVe's base URL, checked as far as the parts need it."""
+    try:
+        parts = urlsplit(url.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment or parts.username is not None:
+        raise InputError(
+            "url", f"{inert(url.split('@')[-1], 80)} is not SteVe's base URL", "Write it like http://127.0.0.1:8180/steve."
+        )
+    return url.strip().rstrip("/")
 
 
 class Skipped(Exception):

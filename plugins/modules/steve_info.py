@@ -17,6 +17,7 @@ description:
   - A part that cannot be looked at is V(unknown) with the reason; it never fails the module.
 extends_documentation_fragment:
   - chargeops.steve._steve.read_only
+  - chargeops.steve._steve.action_group
 options:
   url:
     description: Base URL of SteVe's own port including the context path.
@@ -178,7 +179,7 @@ gate_charge_box_id:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.chargeops.steve.plugins.module_utils import _door, _observe, _options
+from ansible_collections.chargeops.steve.plugins.module_utils import _door, _observe
 
 
 def main() -> None:
@@ -212,7 +213,7 @@ def main() -> None:
         supports_check_mode=True,
         required_together=[("username", "password")],
     )
-    _door.run(module, lambda params: _observe.Observer(_options.observation(params)).observe())
+    _door.run(module, lambda params: _observe.Observer(_observe.options_from(params)).observe())
 
 
 if __name__ == "__main__":

@@ -17,15 +17,17 @@ description:
     readable by their owner only.
 extends_documentation_fragment:
   - chargeops.steve._steve.read_only
+  - chargeops.steve._steve.action_group
 options:
   state:
     description:
-      - V(begun) creates the directory of a run and fails when O(hosts) is empty.
+      - V(checked) only fails when O(hosts) is empty, as every state does.
+      - V(begun) creates the directory of a run.
       - V(reported) judges the observations and fails by the verdict.
       - V(compared) shows what differs between O(before) and O(run_dir), and fails when nothing became better or
         something new appeared.
     type: str
-    choices: [begun, reported, compared]
+    choices: [checked, begun, reported, compared]
     default: reported
   hosts:
     description: Inventory names of the hosts that the run is to look at. One without observation counts as not reached.
@@ -82,12 +84,12 @@ EXAMPLES = r"""
 RETURN = r"""
 run_id:
   description: Id of the run.
-  returned: success
+  returned: when state is begun, reported or compared
   type: str
   sample: 20261123T010203Z-7f3a
 run_dir:
   description: Directory of the run on the controller.
-  returned: success
+  returned: when state is begun, reported or compared
   type: str
 verdict:
   description: Whether all is well, and the reason in a few words.

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The analyser: the right root cause, nothing false beside it, and never a guess."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
+from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID, CATALOGUE, LAYERS
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import UNANSWERED
+from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, row, service, unknown
+
+RUN = "20261123T010203Z-7f3a"
+
+
+def judge(*documents: dict[str, Any], hosts: list[str] | None = None, fail_on: str = "fail") -> dict[str, Any]:
+    return analyse(list(documents), hosts or ["steve-a"], RUN, fail_on)
+
+
+def causes(findings: dict[str, Any]) -> list[str]:
+    return [item["id"] for item in findings["findings"] if item["severity"] == "fail"]
+
+
+def status(findings: dict[str, Any], id: str, hop: str | None = None) -> set[str]:
+    return {
+        item["status"] for item in findings["checks"] if item["id"] == id and (hop is None or item["hop"] == hop)
+    }
+
+
+def test_healthy_host_has_no_finding_and_says_how_much_was_looked_at() -> None:
+    result = judge(observation())
+    assert result["findings"] == []
+    assert result["verdict"]["ok"] is True
+    host = result["hosts"][0]
+    assert host["total"] == len(CATALOGUE)
+    assert host["evaluated"] >= 25
+    assert result["counts"]["fail"] == result["counts"]["warn"] == result["counts"]["blocked"] == 0
+
+
+SINGLE_FAULTS = {
+    "app stopped: refused directly and 502 at the proxy": (
+        observation(
+            app=service("exited"),
+            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[])],
+            admin=unknown("refused", "unreachable"),
+        ),
+        "app-not-running",
+    ),
+    "refused, containers not visible": (
+        observation(
+            compose=unknown("no permission"), env=unknown("no permission"), admin=unknown("refused"),
+            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[])],
+        ),
+        "tcp-refused",
+    ),
+    "unregistered, admin list at hand": (observation(asked=["CP-2"], registered=["CP-1"]), "charge-box-unregistered"),
+    "unregistered, seen by preflight": (
+        observation(admin=unknown("x"), probes=[probe(rows=[row("CP-2", "refused", "charge-box-unregistered")])]),
+        "charge-box-unregistered",
+    ),
+    "forbidden character, admin list at hand": (observation(asked=["CP(2)"], registered=["CP-1"]), "charge-box-id-invalid"),
+    "unsupported subprotocol": (
+        observation(probes=[probe(rows=[row("CP-1", "refused", "subprotocol-unsupported")])]),
+        "subprotocol-unsupported",
+    ),
+    "no subprotocol": (
+        observation(probes=[probe(rows=[row("CP-1", "refused", "subprotocol-missing")])]), "subprotocol-missing"
+    ),
+    "proxy drops Upgrade": (
+        observation(probes=[probe(), probe("proxy", gates={"verdict": "broken", "finding": "proxy-upgrade-stripped"})]),
+        "proxy-upgrade-stripped",
+    ),
+    "proxy speaks HTTP/1.0": (
+        observation(probes=[probe(), probe("proxy", gates={"verdict": "broken", "finding": "proxy-http10-upstream"})]),
+        "proxy-http10-upstream",
+    ),
+    "proxy has no route": (
+        observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])]), "proxy-no-route"
+    ),
+    "data base stopped": (
+        observation(
+            db=service("exited", container="site-db-1"), admin=unknown("hangs", "admin-no-data-base"),
+            probes=[
+                probe(rows=[row("CP-1", "undetermined", candidates=["db-unreachable"])], gates={"verdict": "unproven"}),
+                probe("proxy", rows=[], gates={"verdict": "unproven"}),
+            ],
+        ),
+        "db-unreachable",
+    ),
+    "env file changed": (
+        observation(env={"status": "ok", "reason": None, "elapsed_s": 0, "data": {"added": [], "changed": ["AUTH_PASSWORD"], "removed": []}}),
+        "env-not-applied",
+    ),
+    "admin password refused": (observation(admin=unknown("refused", "admin-login-refused")), "admin-login-refused"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "expected"), SINGLE_FAULTS.values(), ids=SINGLE_FAULTS)
+def test_one_fault_gives_exactly_its_root_cause(document: dict[str, Any], expected: str) -> None:
+    result = judge(document)
+    assert causes(result) == [expected]
+    assert [item["id"] for item in result["findings"]] == [expected]
+    assert result["findings"][0]["root_cause"] is True
+    assert result["verdict"]["ok"] is False
+
+
+def test_a_symptom_is_blocked_by_its_cause_with_the_cause_named() -> None:
+    result = judge(SINGLE_FAULTS["app stopped: refused directly and 502 at the proxy"][0])
+    refused = next(item for item in result["checks"] if item["id"] == "tcp-refused" and item["hop"] == "direct")
+    assert refused["status"] == "blocked"
+    assert refused["blocked_by"] == ["app-not-running"]
+    assert status(result, "proxy-bad-gateway", "proxy") == {"blocked"}
+
+
+def test_bad_gateway_is_the_root_cause_when_steve_itself_answers() -> None:
+    result = judge(observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[])]))
+    assert causes(result) == ["proxy-bad-gateway"]
+
+
+def test_the_public_hop_repeats_the_proxys_fault_without_a_second_root_cause() -> None:
+    stripped = {"verdict": "broken", "finding": "proxy-upgrade-stripped"}
+    outside = observation(probes=[probe("public", "office", gates=stripped)]) | {"vantage": "office"}
+    result = judge(observation(probes=[probe(), probe("proxy", gates=stripped)]), outside)
+    assert [(item["id"], item["hop"]) for item in result["findings"]] == [("proxy-upgrade-stripped", "proxy")]
+
+
+def test_an_independent_fault_beside_another_one_is_still_told() -> None:
+    result = judge(
+        observation(
+            asked=["CP-1", "CP-2"], registered=["CP-1"],
+            probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])],
+        )
+    )
+    assert sorted(causes(result)) == ["charge-box-unregistered", "proxy-no-route"]
+
+
+def test_undetermined_is_unknown_with_the_candidates_and_never_a_finding() -> None:
+    result = judge(
+        observation(
+            admin=unknown("x"),
+            probes=[probe(rows=[row("CP-1", "undetermined", candidates=["basic-auth-refused", "profile-requires-tls"])])],
+        )
+    )
+    assert result["findings"] == []
+    assert status(result, "basic-auth-refused") == {"unknown"}
+    reason = next(item["reason"] for item in result["checks"] if item["id"] == "basic-auth-refused")
+    assert "profile-requires-tls" in reason
+
+
+def test_a_hanging_handshake_with_a_running_data_base_stays_open() -> None:
+    result = judge(
+        observation(
+            admin=unknown("x"), probes=[probe(rows=[row("CP-1", "undetermined", candidates=["db-unreachable"])])]
+        )
+    )
+    assert result["findings"] == []
+    assert status(result, "db-unreachable") == {"unknown"}
+
+
+def test_a_container_just_started_is_starting_and_not_broken() -> None:
+    result = judge(
+        observation(
+            app=service(started_at="2026-11-23T00:59:50Z"), admin=unknown("refused"),
+            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[])],
+        )
+    )
+    assert [item["id"] for item in result["findings"]] == ["app-starting"]
+    assert result["verdict"]["ok"] is True
+
+
+def test_a_wrong_direct_address_is_a_warning_when_the_proxy_gets_through() -> None:
+    result = judge(
+        observation(probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy")], compose=unknown("x"))
+    )
+    assert [(item["id"], item["severity"]) for item in result["findings"]] == [("tcp-refused", "warn")]
+
+
+def test_a_host_without_observation_fails_the_verdict_whatever_fail_on_says() -> None:
+    result = judge(observation(), hosts=["steve-a", "steve-b"], fail_on="never")
+    assert result["verdict"]["ok"] is False
+    assert "1 of 2 hosts not reached" in result["verdict"]["reason"]
+
+
+def test_a_run_that_evaluated_nothing_is_not_green() -> None:
+    lost = {"schema": "chargeops.steve/observation/1", "host": "steve-a", "reached": False, "reason": "ssh", "parts": {}}
+    result = judge(lost, fail_on="never")
+    assert result["verdict"]["ok"] is False
+    assert "nothing was evaluated" in result["verdict"]["reason"]
+
+
+def test_a_dead_vantage_makes_its_questions_unknown_and_touches_nothing_else() -> None:
+    dead = {"schema": "chargeops.steve/observation/1", "host": "steve-a", "vantage": "office", "reached": False, "reason": "ssh", "parts": {}}
+    result = judge(observation(), dead)
+    assert result["findings"] == []
+    assert status(result, "dns-unresolvable", "public") == {"unknown"}
+    assert status(result, "dns-unresolvable", "direct") == {"pass"}
+    assert result["verdict"]["ok"] is True
+
+
+@pytest.mark.parametrize(("fail_on", "ok"), [("fail", False), ("warn", False), ("never", True)])
+def test_fail_on_decides_for_failures(fail_on: str, ok: bool) -> None:
+    document = SINGLE_FAULTS["proxy has no route"][0]
+    assert judge(document, fail_on=fail_on)["verdict"]["ok"] is ok
+
+
+def test_findings_are_plain_json_and_hostile_ids_stay_data() -> None:
+    hostile = "CP\x1b[31m{{ 7*7 }}<b>\u202e"
+    result = judge(observation(asked=[hostile], registered=["CP-1"]))
+    text = json.dumps(result)
+    finding = json.loads(text)["findings"][0]
+    assert finding["charge_boxes"]["ids"] == [hostile]
+    assert "\x1b" not in finding["message"] and "\u202e" not in finding["message"]
+
+
+# -- the catalogue ------------------------------------------------------------------------------------------
+
+
+def test_every_built_entry_has_a_question() -> None:
+    assert UNANSWERED == ()
+
+
+def test_catalogue_ids_are_unique_and_their_needs_exist() -> None:
+    assert len(BY_ID) == len(CATALOGUE)
+    for entry in CATALOGUE:
+        assert entry.layer in LAYERS
+        for need in entry.needs:
+            name = need.split(":")[-1].split("@")[0]
+            assert name in BY_ID, f"{entry.id} needs {need}"
+
+
+def test_needs_have_no_cycle() -> None:
+    graph = {
+        entry.id: {need.split(":")[-1].split("@")[0] for need in entry.needs} - {entry.id} for entry in CATALOGUE
+    }
+    done: set[str] = set()
+
+    def visit(id: str, path: tuple[str, ...]) -> None:
+        assert id not in path, f"cycle: {' -> '.join((*path, id))}"
+        if id not in done:
+            for need in graph[id]:
+                visit(need, (*path, id))
+            done.add(id)
+
+    for id in graph:
+        visit(id, ())
