@@ -18,7 +18,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FA
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
 
 _SPEC = {
-    "state": {"type": "str", "choices": ["checked", "begun", "reported", "compared"], "default": "reported"},
+    "state": {"type": "str", "choices": ["checked", "begun", "reported", "planned", "compared"], "default": "reported"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "report_dir": {"type": "path", "default": "steve-reports"},
     "run_dir": {"type": "path"},
@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
                 return self._begin(args)
             if not args["run_dir"]:
                 raise ValueError(f"run_dir is missing. State {args['state']} needs what state begun returned.")
-            return self._report(args) if args["state"] == "reported" else self._compare(args)
+            work = {"reported": self._report, "planned": self._plan, "compared": self._compare}
+            return work[args["state"]](args)
         except (ValueError, OSError) as error:
             raise AnsibleActionFail(f"steve_report: {error}") from error
 
@@ -72,11 +73,20 @@ class ActionModule(ActionBase):
             **_failure(findings["verdict"], files["report"]),
         }
 
+    def _plan(self, args: dict[str, Any]) -> dict[str, Any]:
+        findings = _archive.read_findings(args["run_dir"])
+        if args["terminal"]:
+            self._show(_terminal.render_plan(findings, _width(), bool(color.ANSIBLE_COLOR)))
+        return {
+            "changed": False, "run_id": os.path.basename(args["run_dir"]), "run_dir": args["run_dir"],
+            "repairs": _repairs(findings),
+        }
+
     def _compare(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["before"]:
             raise ValueError("before is missing. State compared needs the directory of the earlier run.")
         result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]))
-        verdict = _compare_verdict(result)
+        verdict = _compare_verdict(result, args["fail_on"])
         if args["terminal"]:
             self._show(_terminal.render_comparison(result, _width(), bool(color.ANSIBLE_COLOR)))
         return {
@@ -113,9 +123,14 @@ def _repairs(findings: dict[str, Any]) -> dict[str, list[str]]:
     return roles
 
 
-def _compare_verdict(result: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    gone, still, new = len(result["gone"]), len(result["still"]), len(result["new"])
-    unanswered = len(result["unanswered"])
-    ok = not new and not unanswered and (bool(gone) or not still)
-    reason = f"{gone} cured, {still} still there, {new} new" + (f", {unanswered} not answered" if unanswered else "")
-    return {"ok": ok, "reason": reason}
+def _compare_verdict(result: dict[str, list[dict[str, Any]]], fail_on: str) -> dict[str, Any]:
+    """Bad when something is new or was not answered, when nothing was cured, or when a finding still stands."""
+    bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
+    standing = [item for item in result["still"] if item["severity"] in bad]
+    ok = not (result["new"] or result["unanswered"] or result["lost"] or standing)
+    words = [f"{len(result['gone'])} cured", f"{len(result['still'])} still there", f"{len(result['new'])} new"]
+    if result["lost"]:
+        words.append(f"{len(result['lost'])} hosts not reached")
+    if result["unanswered"]:
+        words.append(f"{len(result['unanswered'])} not answered")
+    return {"ok": ok, "reason": ", ".join(words)}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import unicodedata
 
 # Cc control, Cf format (zero-width, bidirectional overrides), Cs surrogates, Co private use, Cn unassigned,
-# Zl/Zp line and paragraph separators.
-_SHOWN_AS_ESCAPE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Zl/Zp line and paragraph separators, Zs blanks that look like a plain one.
+_SHOWN_AS_ESCAPE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"))
 
 
 def inert(text: object, limit: int = 200) -> str:
@@ -22,7 +22,7 @@ def inert(text: object, limit: int = 200) -> str:
     """
     raw = str(text)
     shown = "".join(
-        character if unicodedata.category(character) not in _SHOWN_AS_ESCAPE else _escape(character)
+        _escape(character) if character != " " and unicodedata.category(character) in _SHOWN_AS_ESCAPE else character
         for character in raw[: limit + 1]
     )
     return shown if len(shown) <= limit and len(raw) <= limit else shown[: max(limit - 1, 0)] + "\u2026"

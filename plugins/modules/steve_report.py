@@ -24,10 +24,11 @@ options:
       - V(checked) only fails when O(hosts) is empty, as every state does.
       - V(begun) creates the directory of a run.
       - V(reported) judges the observations and fails by the verdict.
-      - V(compared) shows what differs between O(before) and O(run_dir), and fails when nothing became better or
-        something new appeared.
+      - V(planned) shows which role answers which finding of O(run_dir), what it interrupts, and what others must do.
+      - V(compared) shows what differs between O(before) and O(run_dir), and fails when a finding still stands, is new,
+        or could not be asked again.
     type: str
-    choices: [checked, begun, reported, compared]
+    choices: [checked, begun, reported, planned, compared]
     default: reported
   hosts:
     description: Inventory names of the hosts that the run is to look at. One without observation counts as not reached.
@@ -84,12 +85,12 @@ EXAMPLES = r"""
 RETURN = r"""
 run_id:
   description: Id of the run.
-  returned: when state is begun, reported or compared
+  returned: when state is not checked
   type: str
   sample: 20261123T010203Z-7f3a
 run_dir:
   description: Directory of the run on the controller.
-  returned: when state is begun, reported or compared
+  returned: when state is not checked
   type: str
 verdict:
   description: Whether all is well, and the reason in a few words.
@@ -102,7 +103,7 @@ counts:
   type: dict
 repairs:
   description: For each host the roles of this collection that answer one of its findings.
-  returned: when state is reported
+  returned: when state is reported or planned
   type: dict
   sample: {"steve-a": ["nginx_websocket"]}
 files:

@@ -33,7 +33,8 @@ def create_run(report_dir: str, run_id: str) -> str:
     if not _RUN_ID.match(run_id):
         raise ValueError(f"{run_id!r} is not a run id such as 20261123T010203Z-7f3a")
     path = os.path.join(os.path.abspath(os.path.expanduser(report_dir)), run_id)
-    os.makedirs(os.path.join(path, "observations"), mode=0o700, exist_ok=True)
+    os.makedirs(path, mode=0o700)
+    os.mkdir(os.path.join(path, "observations"), mode=0o700)
     return path
 
 

@@ -154,3 +154,33 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
     if not paper.lines:
         paper.line("    nothing was wrong before and nothing is now")
     return "\n".join(paper.lines)
+
+
+#: What a repair interrupts, by the role that does it.
+INTERRUPTS = {
+    "nginx_websocket": "reloads nginx; connected chargers stay connected, with the old timeouts until they reconnect",
+    "app_env": "recreates the app container; every charger's connection drops for a moment and comes back by itself",
+}
+
+
+def render_plan(findings: dict[str, Any], width: int = 100, colour: bool = False) -> str:
+    """What a repair would do on each host, for which finding, what it interrupts, and what others must do.
+
+    Args:
+        findings: the findings document of the diagnosis before the repair.
+        width: columns of the terminal.
+        colour: whether to use ANSI colours.
+    """
+    paper = Paper(width, colour)
+    paper.line("Plan", "bold")
+    for finding in findings["findings"]:
+        remedy = finding["remedy"]
+        where = f"{inert(finding['host'], 60)}  {finding['id']}: "
+        if remedy["command"]:
+            paper.block("repair", f"{where}role {remedy['by']}: {remedy['text']}", 4, "ok")
+            paper.block("", INTERRUPTS.get(remedy["by"], ""), 4)
+        else:
+            paper.block("by hand", f"{where}{remedy['text']} (by: {remedy['by']})", 4, "warn")
+    if not findings["findings"]:
+        paper.line("    nothing to repair")
+    return "\n".join(paper.lines)
