@@ -16,19 +16,28 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_
 class ActionModule(ObservingAction):
     """The observation of one host."""
 
-    def module_args(self, args: dict[str, Any], options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def module_args(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The inventory name is known here only."""
         return {"host": str(variables.get("inventory_hostname", "localhost")), **args}
 
-    def document(self, result: dict[str, Any], options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def document(self, result: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The module's result is the document, less what Ansible added."""
-        return {key: value for key, value in result.items() if key not in ("changed", "invocation") and not key.startswith("_")}
+        del variables
+        return {
+            key: value
+            for key, value in result.items()
+            if key not in ("changed", "invocation") and not key.startswith("_")
+        }
 
-    def lost(self, reason: str, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def lost(self, reason: str, variables: dict[str, Any]) -> dict[str, Any]:
         """A host that could not be looked at."""
         return {
-            "schema": OBSERVATION_SCHEMA, "run_id": str(self._task.args.get("run_id") or ""), "reached": False, "reason": reason,
-            "host": str(variables.get("inventory_hostname", "localhost")), "parts": {},
+            "schema": OBSERVATION_SCHEMA,
+            "run_id": str(self._task.args.get("run_id") or ""),
+            "reached": False,
+            "reason": reason,
+            "host": str(variables.get("inventory_hostname", "localhost")),
+            "parts": {},
         }
 
     def summary(self, document: dict[str, Any]) -> dict[str, Any]:

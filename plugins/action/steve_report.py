@@ -68,8 +68,13 @@ class ActionModule(ActionBase):
             self._show(_terminal.render(findings, _width(), bool(color.ANSIBLE_COLOR), args["full"]))
             self._show(f"report: {files['report']}")
         return {
-            "changed": False, "run_id": run_id, "run_dir": run_dir, "verdict": findings["verdict"],
-            "counts": findings["counts"], "repairs": _repairs(findings), "files": files,
+            "changed": False,
+            "run_id": run_id,
+            "run_dir": run_dir,
+            "verdict": findings["verdict"],
+            "counts": findings["counts"],
+            "repairs": _repairs(findings),
+            "files": files,
             **_failure(findings["verdict"], files["report"]),
         }
 
@@ -78,7 +83,9 @@ class ActionModule(ActionBase):
         if args["terminal"]:
             self._show(_terminal.render_plan(findings, _width(), bool(color.ANSIBLE_COLOR)))
         return {
-            "changed": False, "run_id": os.path.basename(args["run_dir"]), "run_dir": args["run_dir"],
+            "changed": False,
+            "run_id": os.path.basename(args["run_dir"]),
+            "run_dir": args["run_dir"],
             "repairs": _repairs(findings),
         }
 
@@ -90,8 +97,11 @@ class ActionModule(ActionBase):
         if args["terminal"]:
             self._show(_terminal.render_comparison(result, _width(), bool(color.ANSIBLE_COLOR)))
         return {
-            "changed": False, "run_id": os.path.basename(args["run_dir"]), "run_dir": args["run_dir"],
-            "verdict": verdict, **_failure(verdict, os.path.join(args["run_dir"], "report.txt")),
+            "changed": False,
+            "run_id": os.path.basename(args["run_dir"]),
+            "run_dir": args["run_dir"],
+            "verdict": verdict,
+            **_failure(verdict, os.path.join(args["run_dir"], "report.txt")),
         }
 
     def _show(self, text: str) -> None:

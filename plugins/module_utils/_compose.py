@@ -119,16 +119,16 @@ def configured_environment(text: str, service: str) -> dict[str, str]:
         raise _unreadable("docker compose config", type(error).__name__) from error
     if service not in services:
         raise SteveError(
-            "find the app's service", service, f"the project has {', '.join(sorted(services)) or 'no services'}",
+            "find the app's service",
+            service,
+            f"the project has {', '.join(sorted(services)) or 'no services'}",
             "Correct steve_app_service.",
         )
     raw = services[service].get("environment") or {}
     return {str(name): str(value) for name, value in raw.items() if value is not None}
 
 
-def environment_drift(
-    wanted: dict[str, str], running: dict[str, str], image: dict[str, str]
-) -> dict[str, list[str]]:
+def environment_drift(wanted: dict[str, str], running: dict[str, str], image: dict[str, str]) -> dict[str, list[str]]:
     """Names whose value differs between what compose would set now and what the container runs with.
 
     Args:
@@ -144,7 +144,5 @@ def environment_drift(
     return {
         "added": sorted(name for name in wanted if name not in running),
         "changed": sorted(name for name, value in wanted.items() if name in running and running[name] != value),
-        "removed": sorted(
-            name for name, value in running.items() if name not in wanted and image.get(name) != value
-        ),
+        "removed": sorted(name for name, value in running.items() if name not in wanted and image.get(name) != value),
     }

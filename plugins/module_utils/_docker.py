@@ -38,7 +38,11 @@ def run_command(argv: list[str], timeout: float, cwd: str | None = None) -> tupl
         subprocess.TimeoutExpired: it did not end in time.
     """
     done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, cwd=cwd,
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout,
+        cwd=cwd,
         check=False,
     )
     return (
@@ -77,10 +81,15 @@ class Project:
             code, out, err = self.run(["docker", *arguments], left)
         except FileNotFoundError as error:
             raise DockerUnavailable(
-                "ask docker", what, "there is no docker client on this host", "Install it, or leave steve_project_dir away."
+                "ask docker",
+                what,
+                "there is no docker client on this host",
+                "Install it, or leave steve_project_dir away.",
             ) from error
         except subprocess.TimeoutExpired as error:
-            raise DockerUnavailable("ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine.") from error
+            raise DockerUnavailable(
+                "ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine."
+            ) from error
         if code != 0:
             raise _failure(what, err)
         return out
@@ -154,7 +163,9 @@ def _failure(what: str, stderr: str) -> DockerUnavailable:
     lowered = stderr.lower()
     if "permission denied" in lowered:
         return DockerUnavailable(
-            "ask docker", what, "permission denied on the engine's socket",
+            "ask docker",
+            what,
+            "permission denied on the engine's socket",
             "Connect as a user of the group docker, or with become.",
         )
     if "cannot connect to the docker daemon" in lowered or "is the docker daemon running" in lowered:
@@ -164,7 +175,10 @@ def _failure(what: str, stderr: str) -> DockerUnavailable:
     if what == "docker compose":
         # Compose repeats the offending value in some messages, and values here are secrets.
         return DockerUnavailable(
-            "ask docker", what, "compose refuses the project's files", "Run docker compose config in the project directory."
+            "ask docker",
+            what,
+            "compose refuses the project's files",
+            "Run docker compose config in the project directory.",
         )
     first = next((line.strip() for line in stderr.splitlines() if line.strip()), "no words")
     return DockerUnavailable("ask docker", what, inert(first), "Run the same command by hand on the host.")

@@ -99,7 +99,9 @@ def _base_url(url: str) -> str:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username is not None:
         raise InputError(
-            "url", f"{inert(url.split('@')[-1], 80)} is not SteVe's base URL", "Write it like http://127.0.0.1:8180/steve."
+            "url",
+            f"{inert(url.rsplit('@', maxsplit=1)[-1], 80)} is not SteVe's base URL",
+            "Write it like http://127.0.0.1:8180/steve.",
         )
     return url.strip().rstrip("/")
 
@@ -164,7 +166,8 @@ class Observer:
         except Exception as error:  # a fleet's run must not lose one host's other parts to a fault of ours
             where = _where(error)
             part.update(
-                status="unknown", code="internal-error",
+                status="unknown",
+                code="internal-error",
                 reason=f"internal error {type(error).__name__} at {where} while looking at {name}; please report it",
             )
         part["elapsed_s"] = round(self.clock() - begin, 3)
@@ -178,8 +181,11 @@ class Observer:
         if not directory:
             raise Skipped("steve_project_dir is not given")
         self.project = _docker.Project(
-            directory=directory, name=self.options.project_name, files=self.options.compose_files,
-            deadline=self.clock() + min(self._left(), 20.0), clock=self.clock,
+            directory=directory,
+            name=self.options.project_name,
+            files=self.options.compose_files,
+            deadline=self.clock() + min(self._left(), 20.0),
+            clock=self.clock,
         )
         found = self.project.load()
         return {
@@ -196,7 +202,9 @@ class Observer:
             raise Skipped("steve_project_dir is not given")
         if self.parts["compose"]["status"] != "ok":
             raise SteveError(
-                "compare the environment", self.options.app_service, "the containers could not be read",
+                "compare the environment",
+                self.options.app_service,
+                "the containers could not be read",
                 "See the compose part.",
             )
         if self.project.container(self.options.app_service) is None:
@@ -217,16 +225,22 @@ class Observer:
         if self.options.username is None or self.options.password is None:
             raise Skipped("steve_admin_password is not given")
         client = _admin.AdminClient(
-            url=self.options.url, username=self.options.username, password=self.options.password,
-            timeout=self.options.timeout, deadline=min(self._left(), 30.0),
-            validate_certs=self.options.validate_certs, ca_path=self.options.ca_path,
+            url=self.options.url,
+            username=self.options.username,
+            password=self.options.password,
+            timeout=self.options.timeout,
+            deadline=min(self._left(), 30.0),
+            validate_certs=self.options.validate_certs,
+            ca_path=self.options.ca_path,
         )
         data = _admin.collect(client)
         if self.era is None:
             seen = data["era"]
             self.era = Era(seen["min"], seen["max"], seen["source"])
         return {
-            "registered": data["charge_boxes"], "unknown": data["unknown"], "sessions": data["sessions"],
+            "registered": data["charge_boxes"],
+            "unknown": data["unknown"],
+            "sessions": data["sessions"],
             "era": data["era"],
         }
 
@@ -251,11 +265,20 @@ class Observer:
 
     def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
         request = _probe.ProbeRequest(
-            url=url, charge_box_ids=ids, passwords=self.options.passwords, subprotocols=self.options.subprotocols,
-            last_gate=last_gate, gate_charge_box_id=self._gate_id(ids), hop=hop, vantage="host",
-            connect_to=connect_to, era=self.era, timeout=self.options.timeout,
+            url=url,
+            charge_box_ids=ids,
+            passwords=self.options.passwords,
+            subprotocols=self.options.subprotocols,
+            last_gate=last_gate,
+            gate_charge_box_id=self._gate_id(ids),
+            hop=hop,
+            vantage="host",
+            connect_to=connect_to,
+            era=self.era,
+            timeout=self.options.timeout,
             deadline=max(min(self._left(), self.options.deadline / 2), 1.0),
-            validate_certs=self.options.validate_certs, ca_path=self.options.ca_path,
+            validate_certs=self.options.validate_certs,
+            ca_path=self.options.ca_path,
         )
         return _probe.probe(request)
 
@@ -347,7 +370,7 @@ def _listen_address(selected: dict[str, Any], port: int) -> str:
         address, _separator, number = str(listen).split()[0].rpartition(":")
         if not number.isdigit() or int(number) != port:
             continue
-        if address in ("", "*", "0.0.0.0"):
+        if address in ("", "*", "0.0.0.0"):  # noqa: S104
             return "127.0.0.1"
         if address == "[::]":
             specific = specific or "[::1]"

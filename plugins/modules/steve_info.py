@@ -53,7 +53,8 @@ options:
     type: path
     default: /etc/nginx/nginx.conf
   nginx_command:
-    description: How nginx is called; a prefix such as V([docker, exec, proxy, nginx]) reads the files in that container.
+    description:
+      - How nginx is called. A prefix such as V([docker, exec, proxy, nginx]) reads the files in that container.
     type: list
     elements: str
     default: [nginx]
@@ -76,7 +77,8 @@ options:
     description: A registered id that no real station uses; the gates are sent with it.
     type: str
   subprotocols:
-    description: The WebSocket subprotocols that the chargers offer. An empty list stands for a charger that offers none.
+    description:
+      - The WebSocket subprotocols that the chargers offer. An empty list stands for a charger that offers none.
     type: list
     elements: str
     default: [ocpp1.6]
@@ -107,7 +109,7 @@ options:
     type: str
   run_dir:
     description:
-      - Directory of a run on the controller, as returned by M(chargeops.steve.steve_report) with O(chargeops.steve.steve_report#module:state=begun).
+      - Directory of a run on the controller, as M(chargeops.steve.steve_report) returns it when it begins a run.
       - When given, the observation is written there, only a summary comes back, and a host that cannot be reached or
         read does not fail the task; it becomes part of the verdict.
     type: path
@@ -164,8 +166,8 @@ asked:
   type: dict
 parts:
   description:
-    - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls) and
-      V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
+      and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
   returned: without run_dir
   type: dict
 file:

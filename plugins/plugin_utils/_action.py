@@ -62,7 +62,7 @@ class ObservingAction(EnvelopeAction):
         variables = task_vars or {}
         args = dict(self._task.args)
         options = {name: args.pop(name) for name in self.controller_options if name in args}
-        args = self.module_args(args, options, variables)
+        args = self.module_args(args, variables)
         run_dir = options.get("run_dir")
         if not run_dir:
             return self.module_result(args, variables)
@@ -73,20 +73,20 @@ class ObservingAction(EnvelopeAction):
             result, reason = {}, f"unreachable: {inert(error, 300)}"
         except AnsibleError as error:
             result, reason = {}, inert(error, 300)
-        document = self.lost(reason, options, variables) if reason else self.document(result, options, variables)
+        document = self.lost(reason, variables) if reason else self.document(result, variables)
         path = _archive.write_observation(str(run_dir), document)
         return {"changed": False, "reached": reason is None, "file": path, **self.summary(document)}
 
-    def module_args(self, args: dict[str, Any], options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def module_args(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The arguments that the module gets."""
-        del options, variables
+        del variables
         return args
 
-    def document(self, result: dict[str, Any], options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def document(self, result: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The document to file for a module that ran."""
         raise NotImplementedError
 
-    def lost(self, reason: str, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def lost(self, reason: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The document to file for a module that could not run."""
         raise NotImplementedError
 

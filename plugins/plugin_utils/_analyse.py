@@ -142,8 +142,12 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
         evaluated = {check.entry.id for check in mine if check.status in ("pass", WARN, FAIL)}
         hosts.append(
             {
-                "host": view.host, "era": view.era.to_dict() if view.reached else None, "reached": view.reached,
-                "reason": view.reason, "evaluated": len(evaluated), "total": len(CATALOGUE),
+                "host": view.host,
+                "era": view.era.to_dict() if view.reached else None,
+                "reached": view.reached,
+                "reason": view.reason,
+                "evaluated": len(evaluated),
+                "total": len(CATALOGUE),
                 "dead_vantages": view.dead_vantages,
             }
         )
@@ -154,7 +158,12 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
                 findings.append(_finding(view.host, check))
     findings.sort(key=lambda item: (item["severity"] != FAIL, LAYERS.index(item["layer"])))
     return {
-        "schema": SCHEMA, "run_id": run_id, "hosts": hosts, "checks": rows, "findings": findings, "counts": counts,
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "hosts": hosts,
+        "checks": rows,
+        "findings": findings,
+        "counts": counts,
         "verdict": _verdict(hosts, findings, counts, fail_on),
     }
 
@@ -164,8 +173,13 @@ def _row(host: str, check: Check) -> dict[str, Any]:
     if check.status == "blocked":
         reason = "explained by " + ", ".join(check.blocked_by)
     return {
-        "host": host, "id": check.entry.id, "hop": check.answer.hop, "vantage": check.answer.vantage,
-        "status": check.status, "reason": reason, "blocked_by": list(check.blocked_by),
+        "host": host,
+        "id": check.entry.id,
+        "hop": check.answer.hop,
+        "vantage": check.answer.vantage,
+        "status": check.status,
+        "reason": reason,
+        "blocked_by": list(check.blocked_by),
     }
 
 
@@ -175,10 +189,19 @@ def _finding(host: str, check: Check) -> dict[str, Any]:
     if check.status == WARN and entry.severity == FAIL:
         message += " The proxy reaches SteVe all the same: steve_url is probably not SteVe's address."
     return {
-        "id": entry.id, "layer": entry.layer, "severity": check.status, "root_cause": not check.blocked_by,
-        "blocked_by": list(check.blocked_by), "host": host, "hop": answer.hop, "vantage": answer.vantage,
+        "id": entry.id,
+        "layer": entry.layer,
+        "severity": check.status,
+        "root_cause": not check.blocked_by,
+        "blocked_by": list(check.blocked_by),
+        "host": host,
+        "hop": answer.hop,
+        "vantage": answer.vantage,
         "charge_boxes": {"count": len(answer.charge_boxes), "ids": list(answer.charge_boxes[:_MAX_IDS])},
-        "title": entry.title, "meaning": entry.meaning, "message": message, "evidence": list(answer.evidence),
+        "title": entry.title,
+        "meaning": entry.meaning,
+        "message": message,
+        "evidence": list(answer.evidence),
         "remedy": {"text": entry.remedy.text, "by": entry.remedy.by, "command": entry.remedy.command},
     }
 
@@ -211,4 +234,3 @@ def _verdict(
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
-

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ _RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{4}$")
 
 def new_run_id() -> str:
     """A fresh run id: UTC time and four random hexadecimal digits, e.g. ``20261123T010203Z-7f3a``."""
-    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ") + "-" + secrets.token_hex(2)
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ") + "-" + secrets.token_hex(2)
 
 
 def create_run(report_dir: str, run_id: str) -> str:
@@ -47,7 +47,9 @@ def write_observation(run_dir: str, document: dict[str, Any]) -> str:
     name = quote(str(document["host"]), safe="")
     if document.get("vantage") is not None:
         name += "@" + quote(str(document["vantage"]), safe="")
-    path = os.path.join(run_dir, "observations", (name.replace(".", "%2E", 1) if name.startswith(".") else name) + ".json")
+    path = os.path.join(
+        run_dir, "observations", (name.replace(".", "%2E", 1) if name.startswith(".") else name) + ".json"
+    )
     write_json(path, document)
     return path
 

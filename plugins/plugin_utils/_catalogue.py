@@ -248,12 +248,14 @@ CATALOGUE: tuple[Entry, ...] = (
     # -- proxy ----------------------------------------------------------------------------------------------
     Entry(
         "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
-        "A proxy answers by itself instead of forwarding the path to SteVe.", (*_DIRECT_APP, *_HTTP), ("probe", "nginx"),
+        "A proxy answers by itself instead of forwarding the path to SteVe.", (*_DIRECT_APP, *_HTTP),
+        ("probe", "nginx"),
         Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
     ),
     Entry(
         "proxy-upgrade-stripped", "proxy", FAIL, HOP, "The proxy drops the Upgrade header",
-        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy"), ("probe", "nginx"),
+        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy"),
+        ("probe", "nginx"),
         Remedy("Forward the header: proxy_set_header Upgrade $http_upgrade.", "nginx_websocket", _TO_NGINX),
         "log-line",
     ),

@@ -21,11 +21,14 @@ def _key(finding: dict[str, Any]) -> Key:
 def compare(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Findings that are gone, still there, and new, by host, id, hop and charge boxes.
 
-    Also the hosts that were not reached in ``after``. A finding of ``before`` is only gone when its host was reached in ``after`` and the question was answered there.
+    Also the hosts that were not reached in ``after``. A finding of ``before`` is only gone when its host was reached in
+    ``after`` and the question was answered there.
     """
     old = {_key(item): item for item in before["findings"]}
     new = {_key(item): item for item in after["findings"]}
-    answered = {(check["host"], check["id"]) for check in after["checks"] if check["status"] in ("pass", "warn", "fail")}
+    answered = {
+        (check["host"], check["id"]) for check in after["checks"] if check["status"] in ("pass", "warn", "fail")
+    }
     lost = [key for key in old if key not in new and (key[0], key[1]) not in answered]
     return {
         "lost": [host for host in after["hosts"] if not host["reached"]],

@@ -10,9 +10,10 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any, Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
@@ -109,7 +110,10 @@ def _endpoint_answer(entry: Entry, probe: Probe) -> Answer:
         return Answer("skipped", "the URL is " + ("wss" if probe.is_tls else "plain ws"), hop=hop, vantage=vantage)
     if probe.endpoint.get("finding") == entry.id:
         return Answer(
-            "fail", message=f"{entry.title} ({_where(probe)}).", hop=hop, vantage=vantage,
+            "fail",
+            message=f"{entry.title} ({_where(probe)}).",
+            hop=hop,
+            vantage=vantage,
             evidence=_probe_evidence(probe.endpoint.get("evidence"), probe),
         )
     if probe.stage > stage:
@@ -126,7 +130,10 @@ def _gate_answer(entry: Entry, probe: Probe) -> Answer:
     hop, vantage, gates = probe.hop, probe.vantage, probe.gates
     if gates.get("finding") == entry.id:
         return Answer(
-            "fail", message=f"{entry.title} ({_where(probe)}).", hop=hop, vantage=vantage,
+            "fail",
+            message=f"{entry.title} ({_where(probe)}).",
+            hop=hop,
+            vantage=vantage,
             evidence=_probe_evidence(gates.get("evidence"), probe),
         )
     seen = {gate["gate"] for gate in gates.get("gates") or [] if gate.get("status") is not None}
@@ -203,8 +210,12 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
             evidence += _probe_evidence(row.get("evidence"), probe)
         return [
             Answer(
-                "fail", message=_box_message(entry, ids), hop=probe.hop, vantage=probe.vantage,
-                evidence=tuple(evidence), charge_boxes=ids,
+                "fail",
+                message=_box_message(entry, ids),
+                hop=probe.hop,
+                vantage=probe.vantage,
+                evidence=tuple(evidence),
+                charge_boxes=ids,
             )
         ]
     open_rows = [row for row in probe.rows if entry.id in (row.get("candidates") or [])]
@@ -213,7 +224,10 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
         ids = tuple(item["charge_box_id"] for item in open_rows)
         return [
             Answer(
-                "unknown", _open(row["candidates"], row.get("evidence")), hop=probe.hop, vantage=probe.vantage,
+                "unknown",
+                _open(row["candidates"], row.get("evidence")),
+                hop=probe.hop,
+                vantage=probe.vantage,
                 charge_boxes=ids,
             )
         ]
@@ -226,7 +240,9 @@ def _nobody_asked(view: HostView) -> Answer:
     part = view.part("probes")
     if part["status"] != "ok":
         return Answer("unknown", str(part["reason"]))
-    return Answer("skipped", "no charge box id is known: give steve_charge_box_id, steve_charge_boxes or the admin login")
+    return Answer(
+        "skipped", "no charge box id is known: give steve_charge_box_id, steve_charge_boxes or the admin login"
+    )
 
 
 def _box_message(entry: Entry, ids: tuple[str, ...]) -> str:
@@ -275,9 +291,15 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
         if missing and probed[0].status == "skipped":
             return [Answer("pass")]
         return probed
-    merged = tuple(dict.fromkeys(ids + tuple(item for answer in probed if answer.status == "fail" for item in answer.charge_boxes)))
+    merged = tuple(
+        dict.fromkeys(ids + tuple(item for answer in probed if answer.status == "fail" for item in answer.charge_boxes))
+    )
     more = tuple(item for answer in probed if answer.status == "fail" for item in answer.evidence)
-    return [Answer("fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged)]
+    return [
+        Answer(
+            "fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
+        )
+    ]
 
 
 # -- the host -----------------------------------------------------------------------------------------------
@@ -300,7 +322,8 @@ def _compose_project_missing(view: HostView) -> list[Answer]:
     where = inert(data["project_dir"], 120)
     return [
         Answer(
-            "fail", message=f"There is no compose project in {where}.",
+            "fail",
+            message=f"There is no compose project in {where}.",
             evidence=({"source": "compose", "detail": f"no compose file in {where} and no container of this project"},),
         )
     ]
@@ -329,7 +352,8 @@ def _app_not_running(view: HostView) -> list[Answer]:
         others = ", ".join(inert(name, 40) for name in data["services"]) or "none"
         return [
             Answer(
-                "fail", message=f"The service {inert(data['app_service'], 40)} has no container.",
+                "fail",
+                message=f"The service {inert(data['app_service'], 40)} has no container.",
                 evidence=({"source": "compose", "detail": f"services with a container: {others}"},),
             )
         ]
@@ -337,7 +361,8 @@ def _app_not_running(view: HostView) -> list[Answer]:
         return [Answer("pass")]
     return [
         Answer(
-            "fail", message=f"SteVe's container is {app['state']}.",
+            "fail",
+            message=f"SteVe's container is {app['state']}.",
             evidence=({"source": "compose", "detail": _state(app)},),
         )
     ]
@@ -356,7 +381,8 @@ def _app_restarting(view: HostView) -> list[Answer]:
         return [Answer("pass")]
     return [
         Answer(
-            "fail", message="SteVe's container restarts again and again.",
+            "fail",
+            message="SteVe's container restarts again and again.",
             evidence=({"source": "compose", "detail": _state(app)},),
         )
     ]
@@ -375,8 +401,12 @@ def _app_starting(view: HostView) -> list[Answer]:
         return [Answer("pass")]
     return [
         Answer(
-            "fail", message=f"SteVe's container was started {age:.0f} s ago and its port is not open yet.",
-            evidence=({"source": "compose", "detail": _state(app)}, *_probe_evidence(direct.endpoint.get("evidence"), direct)),
+            "fail",
+            message=f"SteVe's container was started {age:.0f} s ago and its port is not open yet.",
+            evidence=(
+                {"source": "compose", "detail": _state(app)},
+                *_probe_evidence(direct.endpoint.get("evidence"), direct),
+            ),
         )
     ]
 
@@ -388,7 +418,7 @@ def _age_s(view: HostView, service: dict[str, Any]) -> float | None:
         seen = datetime.strptime(str((view.observation or {})["collected_at"])[:19], "%Y-%m-%dT%H:%M:%S")
     except (ValueError, KeyError, TypeError):
         return None
-    return (seen.replace(tzinfo=timezone.utc) - started.replace(tzinfo=timezone.utc)).total_seconds()
+    return (seen.replace(tzinfo=UTC) - started.replace(tzinfo=UTC)).total_seconds()
 
 
 def _db_unreachable(view: HostView) -> list[Answer]:
@@ -397,9 +427,7 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     admin = view.part("admin")
     if accepted or admin["status"] == "ok":
         return [Answer("pass")]
-    suspected = [
-        row for row in (probe.rows if probe else []) if "db-unreachable" in (row.get("candidates") or [])
-    ]
+    suspected = [row for row in (probe.rows if probe else []) if "db-unreachable" in (row.get("candidates") or [])]
     evidence: list[dict[str, str]] = []
     if probe is not None and suspected:
         evidence += _probe_evidence(suspected[0].get("evidence"), probe)
@@ -409,7 +437,9 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     app = view.service("app")
     if database is not None and database["state"] not in ("running", "restarting"):
         evidence.insert(0, {"source": "compose", "detail": _state(database)})
-        return [Answer("fail", message=f"SteVe's data base container is {database['state']}.", evidence=tuple(evidence))]
+        return [
+            Answer("fail", message=f"SteVe's data base container is {database['state']}.", evidence=tuple(evidence))
+        ]
     if evidence:
         where = "no data base container is known" if database is None else "its container runs"
         return [Answer("unknown", f"SteVe answers as without its data base, but {where}", evidence=tuple(evidence))]
@@ -430,7 +460,8 @@ def _env_not_applied(view: HostView) -> list[Answer]:
     detail = "; ".join(f"{kind}: {', '.join(inert(name, 60) for name in names[:10])}" for kind, names in drift.items())
     return [
         Answer(
-            "fail", message="The app container runs with other values than its env file holds now.",
+            "fail",
+            message="The app container runs with other values than its env file holds now.",
             evidence=({"source": "env", "detail": f"names that differ, {detail}"},),
         )
     ]
@@ -443,7 +474,8 @@ def _admin_login_refused(view: HostView) -> list[Answer]:
     if part.get("code") == "admin-login-refused":
         return [
             Answer(
-                "fail", message="SteVe refuses the admin login.",
+                "fail",
+                message="SteVe refuses the admin login.",
                 evidence=({"source": "admin", "detail": inert(part["reason"], 300)},),
             )
         ]

@@ -144,7 +144,12 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
         colour: whether to use ANSI colours.
     """
     paper = Paper(width, colour)
-    labels = (("gone", "cured", "ok"), ("still", "still", "warn"), ("new", "new", "fail"), ("unanswered", "no answer", "warn"))
+    labels = (
+        ("gone", "cured", "ok"),
+        ("still", "still", "warn"),
+        ("new", "new", "fail"),
+        ("unanswered", "no answer", "warn"),
+    )
     for kind, label, style in labels:
         for finding in result[kind]:
             text = f"{inert(finding['host'], 60)}  {finding['id']}: {finding['message']}"

@@ -99,7 +99,9 @@ class HostView:
         """A part of the observation; one that is missing reads as unknown."""
         parts: dict[str, Any] = (self.observation or {}).get("parts") or {}
         value: dict[str, Any] = parts.get(name) or {
-            "status": "unknown", "reason": "the observation has no such part", "data": None,
+            "status": "unknown",
+            "reason": "the observation has no such part",
+            "data": None,
         }
         return value
 

@@ -43,9 +43,11 @@ def build(stack: ExitStack) -> tuple[dict[str, dict[str, Any]], dict[str, list[s
 
     def host(name: str, causes: list[str], **variables: Any) -> None:
         hosts[name] = {
-            "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
-            "steve_admin_password": PASSWORD, "steve_charge_boxes": ["CP-1"],
-        } | variables  # fmt: skip
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "steve_admin_password": PASSWORD,
+            "steve_charge_boxes": ["CP-1"],
+        } | variables
         expected[name] = causes
 
     def proxied(mode: str, port: int) -> str:
@@ -56,7 +58,12 @@ def build(stack: ExitStack) -> tuple[dict[str, dict[str, Any]], dict[str, list[s
     host("berlin", [], steve_url=healthy.url, steve_public_ws_url=proxied("ok", healthy.port))
     older = stack.enter_context(running_simulator(release="3.7.1", charge_boxes=["CP-1"]))
     host("hamburg", ["charge-box-unregistered"], steve_url=older.url, steve_charge_boxes=["CP-1", "CP-l"])
-    host("koeln", ["proxy-upgrade-stripped"], steve_url=healthy.url, steve_public_ws_url=proxied("strip-upgrade", healthy.port))
+    host(
+        "koeln",
+        ["proxy-upgrade-stripped"],
+        steve_url=healthy.url,
+        steve_public_ws_url=proxied("strip-upgrade", healthy.port),
+    )
     host("leipzig", ["proxy-login-wall"], steve_url=older.url, steve_public_ws_url=proxied("login-302", older.port))
     host("muenchen", ["tcp-refused"], steve_url=f"http://127.0.0.1:{free_port()}/steve")
     return hosts, expected
@@ -71,12 +78,17 @@ def main() -> int:
         inventory.write_text(json.dumps({"steve": {"hosts": hosts}}), encoding="utf-8")
         print(f"Started {len(hosts)} simulated SteVe hosts: {', '.join(hosts)}. Diagnosing them ...\n", flush=True)
         environment = os.environ | {
-            "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_DEPRECATION_WARNINGS": "false",
-        }  # fmt: skip
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+            "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        }
         command = [
-            str(Path(sys.executable).parent / "ansible-playbook"), "chargeops.steve.diagnose", "--inventory", str(inventory),
-        ]  # fmt: skip
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "chargeops.steve.diagnose",
+            "--inventory",
+            str(inventory),
+        ]
         before = _runs()
         done = subprocess.run(command, env=environment, cwd=ROOT, check=False)
         runs = sorted(_runs() - before)

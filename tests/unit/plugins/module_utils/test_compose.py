@@ -11,27 +11,39 @@ import subprocess
 from typing import Any
 
 import pytest
-
 from ansible_collections.chargeops.steve.plugins.module_utils import _compose
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, Project
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 
 # Shape of docker inspect, Engine API 1.41 (docker.io 20.10), compose 2.26; only what is read.
 APP: dict[str, Any] = {
-    "Id": "abc", "Name": "/site-app-1", "Created": "2026-11-23T00:00:00.1Z", "Image": "sha256:1", "RestartCount": 2,
-    "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": True, "StartedAt": "2026-11-23T00:00:01Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+    "Id": "abc",
+    "Name": "/site-app-1",
+    "Created": "2026-11-23T00:00:00.1Z",
+    "Image": "sha256:1",
+    "RestartCount": 2,
+    "State": {
+        "Status": "exited",
+        "ExitCode": 137,
+        "OOMKilled": True,
+        "StartedAt": "2026-11-23T00:00:01Z",
+        "FinishedAt": "0001-01-01T00:00:00Z",
+    },
     "Config": {
         "Env": ["AUTH_PASSWORD=s3cret-value", "PATH=/bin", "GONE=1"],
         "Labels": {
-            _compose.PROJECT_LABEL: "site", _compose.SERVICE_LABEL: "app", _compose.WORKING_DIR_LABEL: "/srv/steve",
-            _compose.CONFIG_FILES_LABEL: "/srv/steve/docker-compose.yml", _compose.ONEOFF_LABEL: "False",
+            _compose.PROJECT_LABEL: "site",
+            _compose.SERVICE_LABEL: "app",
+            _compose.WORKING_DIR_LABEL: "/srv/steve",
+            _compose.CONFIG_FILES_LABEL: "/srv/steve/docker-compose.yml",
+            _compose.ONEOFF_LABEL: "False",
         },
     },
     "NetworkSettings": {
         "Ports": {"8180/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8180"}], "9000/tcp": None},
         "Networks": {"site_default": {"IPAddress": "172.18.0.3"}},
     },
-}  # fmt: skip
+}
 CONFIG = {"services": {"app": {"environment": {"AUTH_PASSWORD": "new$$value", "ADDED": "x", "PASSED": None}}}}
 IMAGE = [{"Config": {"Env": ["PATH=/bin"]}}]
 

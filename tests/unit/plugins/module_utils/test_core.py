@@ -10,13 +10,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given as given_data
-from hypothesis import strategies as st
-
 from ansible.module_utils.basic import remove_values
 from ansible_collections.chargeops.steve.plugins.module_utils import _envelope, _era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from hypothesis import given as given_data
+from hypothesis import strategies as st
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -78,7 +77,13 @@ NOT_FOUND = _era.FingerprintAnswer(404)
 @pytest.mark.parametrize(
     ("home", "unknown_path", "api", "root", "expected"),
     [
-        (ABSOLUTE, NOT_FOUND, _era.FingerprintAnswer(401), _era.FingerprintAnswer(302, "http://h/steve/manager/home"), ("3.6.0", "3.7.1")),
+        (
+            ABSOLUTE,
+            NOT_FOUND,
+            _era.FingerprintAnswer(401),
+            _era.FingerprintAnswer(302, "http://h/steve/manager/home"),
+            ("3.6.0", "3.7.1"),
+        ),
         (ABSOLUTE, NOT_FOUND, NOT_FOUND, None, ("3.5.0", "3.5.1")),
         (ABSOLUTE, A302, _era.FingerprintAnswer(403), None, ("3.8.0", "3.8.0")),
         (ABSOLUTE, A302, A302, NOT_FOUND, ("3.9.0", "3.9.0")),
@@ -86,8 +91,10 @@ NOT_FOUND = _era.FingerprintAnswer(404)
         (_era.FingerprintAnswer(401, None, 'Basic realm="Realm"'), NOT_FOUND, NOT_FOUND, None, ("3.4.0", "3.4.9")),
         (A302, None, None, None, ("3.10.0", "3.14.1")),
     ],
-)  # fmt: skip
-def test_fingerprint_by_live_answers(home: Any, unknown_path: Any, api: Any, root: Any, expected: tuple[str, str]) -> None:
+)
+def test_fingerprint_by_live_answers(
+    home: Any, unknown_path: Any, api: Any, root: Any, expected: tuple[str, str]
+) -> None:
     era = _era.fingerprint("/steve", home, unknown_path, api, root)
     assert era is not None
     assert (era.min, era.max) == expected

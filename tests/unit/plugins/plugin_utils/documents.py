@@ -20,22 +20,37 @@ def probe(
     url: str = f"ws://steve.test{WS}",
 ) -> dict[str, Any]:
     """A probe result: reachable, proven, CP-1 accepted."""
-    reachable = {"verdict": "reachable", "finding": None, "candidates": [], "stage": "path", "addresses": [], "evidence": []}
+    reachable = {
+        "verdict": "reachable",
+        "finding": None,
+        "candidates": [],
+        "stage": "path",
+        "addresses": [],
+        "evidence": [],
+    }
     rows = [row("CP-1")] if rows is None else rows
     accepted = sum(1 for item in rows if item["verdict"] == "accepted")
     refused = sum(1 for item in rows if item["verdict"] == "refused")
     return {
-        "schema": "chargeops.steve/probe/1", "hop": hop, "vantage": vantage, "url": url, "connect_to": None,
+        "schema": "chargeops.steve/probe/1",
+        "hop": hop,
+        "vantage": vantage,
+        "url": url,
+        "connect_to": None,
         "era": {"min": "3.14.1", "max": "3.14.1", "source": "fingerprint"},
         "endpoint": reachable | (endpoint or {}),
         "upgrade_path": {"verdict": "proven", "finding": None, "gates": [], "evidence": []} | (gates or {}),
         "probes": rows,
         "summary": {
-            "asked": len(rows), "accepted": accepted, "refused": refused,
-            "undetermined": len(rows) - accepted - refused, "findings": {},
+            "asked": len(rows),
+            "accepted": accepted,
+            "refused": refused,
+            "undetermined": len(rows) - accepted - refused,
+            "findings": {},
         },
         "side_effects": {"requests": 1, "sessions_opened": 0, "knocks": [], "from": None, "to": None},
-        "elapsed_s": 0.1, "changed": False,
+        "elapsed_s": 0.1,
+        "changed": False,
     }
 
 
@@ -48,16 +63,29 @@ def broken(finding: str, stage: str, **more: Any) -> dict[str, Any]:
 def row(charge_box_id: str, verdict: str = "accepted", finding: str | None = None, **more: Any) -> dict[str, Any]:
     """One id's row."""
     return {
-        "charge_box_id": charge_box_id, "verdict": verdict, "finding": finding, "candidates": [],
-        "stage": "upgrade", "status": 400, "evidence": [],
+        "charge_box_id": charge_box_id,
+        "verdict": verdict,
+        "finding": finding,
+        "candidates": [],
+        "stage": "upgrade",
+        "status": 400,
+        "evidence": [],
     } | more
 
 
 def service(state: str = "running", **more: Any) -> dict[str, Any]:
     """Facts of a container."""
     return {
-        "container": "site-app-1", "state": state, "health": None, "restarts": 0, "exit_code": 0, "oom_killed": False,
-        "started_at": "2026-11-23T00:00:00Z", "finished_at": "2026-11-23T00:30:00Z", "ports": [], "networks": {},
+        "container": "site-app-1",
+        "state": state,
+        "health": None,
+        "restarts": 0,
+        "exit_code": 0,
+        "oom_killed": False,
+        "started_at": "2026-11-23T00:00:00Z",
+        "finished_at": "2026-11-23T00:30:00Z",
+        "ports": [],
+        "networks": {},
         "config_hash": "x",
     } | more
 
@@ -80,15 +108,23 @@ def observation(
     services = {"app": service() if app is None else app, "db": service(container="site-db-1") if db is None else db}
     known = ["CP-1"] if registered is None else registered
     return {
-        "schema": "chargeops.steve/observation/1", "run_id": "20261123T010203Z-7f3a", "host": host, "reached": True,
-        "collected_at": "2026-11-23T01:00:00Z", "duration_s": 1.0,
+        "schema": "chargeops.steve/observation/1",
+        "run_id": "20261123T010203Z-7f3a",
+        "host": host,
+        "reached": True,
+        "collected_at": "2026-11-23T01:00:00Z",
+        "duration_s": 1.0,
         "era": {"min": "3.14.1", "max": "3.14.1", "source": "about"},
         "asked": {"charge_box_ids": ["CP-1"] if asked is None else asked, "subprotocols": ["ocpp1.6"]},
         "parts": {
             "compose": ok(
                 {
-                    "project_dir": "/srv/steve", "has_compose_file": True, "has_containers": True,
-                    "app_service": "app", "db_service": "db", "services": services,
+                    "project_dir": "/srv/steve",
+                    "has_compose_file": True,
+                    "has_containers": True,
+                    "app_service": "app",
+                    "db_service": "db",
+                    "services": services,
                 }
             ),
             "env": ok({"added": [], "changed": [], "removed": []}),

@@ -10,10 +10,10 @@ import json
 from typing import Any
 
 import pytest
-
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID, CATALOGUE, LAYERS
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import UNANSWERED
+
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, row, service, unknown
 
 RUN = "20261123T010203Z-7f3a"
@@ -28,9 +28,7 @@ def causes(findings: dict[str, Any]) -> list[str]:
 
 
 def status(findings: dict[str, Any], id: str, hop: str | None = None) -> set[str]:
-    return {
-        item["status"] for item in findings["checks"] if item["id"] == id and (hop is None or item["hop"] == hop)
-    }
+    return {item["status"] for item in findings["checks"] if item["id"] == id and (hop is None or item["hop"] == hop)}
 
 
 def test_healthy_host_has_no_finding_and_says_how_much_was_looked_at() -> None:
@@ -47,15 +45,23 @@ SINGLE_FAULTS = {
     "app stopped: refused directly and 502 at the proxy": (
         observation(
             app=service("exited"),
-            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[])],
+            probes=[
+                probe(endpoint=broken("tcp-refused", "connect"), rows=[]),
+                probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[]),
+            ],
             admin=unknown("refused", "unreachable"),
         ),
         "app-not-running",
     ),
     "refused, containers not visible": (
         observation(
-            compose=unknown("no permission"), env=unknown("no permission"), admin=unknown("refused"),
-            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[])],
+            compose=unknown("no permission"),
+            env=unknown("no permission"),
+            admin=unknown("refused"),
+            probes=[
+                probe(endpoint=broken("tcp-refused", "connect"), rows=[]),
+                probe("proxy", endpoint=broken("proxy-bad-gateway", "path"), rows=[]),
+            ],
         ),
         "tcp-refused",
     ),
@@ -64,13 +70,17 @@ SINGLE_FAULTS = {
         observation(admin=unknown("x"), probes=[probe(rows=[row("CP-2", "refused", "charge-box-unregistered")])]),
         "charge-box-unregistered",
     ),
-    "forbidden character, admin list at hand": (observation(asked=["CP(2)"], registered=["CP-1"]), "charge-box-id-invalid"),
+    "forbidden character, admin list at hand": (
+        observation(asked=["CP(2)"], registered=["CP-1"]),
+        "charge-box-id-invalid",
+    ),
     "unsupported subprotocol": (
         observation(probes=[probe(rows=[row("CP-1", "refused", "subprotocol-unsupported")])]),
         "subprotocol-unsupported",
     ),
     "no subprotocol": (
-        observation(probes=[probe(rows=[row("CP-1", "refused", "subprotocol-missing")])]), "subprotocol-missing"
+        observation(probes=[probe(rows=[row("CP-1", "refused", "subprotocol-missing")])]),
+        "subprotocol-missing",
     ),
     "proxy drops Upgrade": (
         observation(probes=[probe(), probe("proxy", gates={"verdict": "broken", "finding": "proxy-upgrade-stripped"})]),
@@ -81,11 +91,13 @@ SINGLE_FAULTS = {
         "proxy-http10-upstream",
     ),
     "proxy has no route": (
-        observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])]), "proxy-no-route"
+        observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])]),
+        "proxy-no-route",
     ),
     "data base stopped": (
         observation(
-            db=service("exited", container="site-db-1"), admin=unknown("hangs", "admin-no-data-base"),
+            db=service("exited", container="site-db-1"),
+            admin=unknown("hangs", "admin-no-data-base"),
             probes=[
                 probe(rows=[row("CP-1", "undetermined", candidates=["db-unreachable"])], gates={"verdict": "unproven"}),
                 probe("proxy", rows=[], gates={"verdict": "unproven"}),
@@ -94,11 +106,18 @@ SINGLE_FAULTS = {
         "db-unreachable",
     ),
     "env file changed": (
-        observation(env={"status": "ok", "reason": None, "elapsed_s": 0, "data": {"added": [], "changed": ["AUTH_PASSWORD"], "removed": []}}),
+        observation(
+            env={
+                "status": "ok",
+                "reason": None,
+                "elapsed_s": 0,
+                "data": {"added": [], "changed": ["AUTH_PASSWORD"], "removed": []},
+            }
+        ),
         "env-not-applied",
     ),
     "admin password refused": (observation(admin=unknown("refused", "admin-login-refused")), "admin-login-refused"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("document", "expected"), SINGLE_FAULTS.values(), ids=SINGLE_FAULTS)
@@ -133,7 +152,8 @@ def test_the_public_hop_repeats_the_proxys_fault_without_a_second_root_cause() -
 def test_an_independent_fault_beside_another_one_is_still_told() -> None:
     result = judge(
         observation(
-            asked=["CP-1", "CP-2"], registered=["CP-1"],
+            asked=["CP-1", "CP-2"],
+            registered=["CP-1"],
             probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])],
         )
     )
@@ -144,7 +164,9 @@ def test_undetermined_is_unknown_with_the_candidates_and_never_a_finding() -> No
     result = judge(
         observation(
             admin=unknown("x"),
-            probes=[probe(rows=[row("CP-1", "undetermined", candidates=["basic-auth-refused", "profile-requires-tls"])])],
+            probes=[
+                probe(rows=[row("CP-1", "undetermined", candidates=["basic-auth-refused", "profile-requires-tls"])])
+            ],
         )
     )
     assert result["findings"] == []
@@ -166,7 +188,8 @@ def test_a_hanging_handshake_with_a_running_data_base_stays_open() -> None:
 def test_a_container_just_started_is_starting_and_not_broken() -> None:
     result = judge(
         observation(
-            app=service(started_at="2026-11-23T00:59:50Z"), admin=unknown("refused"),
+            app=service(started_at="2026-11-23T00:59:50Z"),
+            admin=unknown("refused"),
             probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[])],
         )
     )
@@ -176,7 +199,9 @@ def test_a_container_just_started_is_starting_and_not_broken() -> None:
 
 def test_a_wrong_direct_address_is_a_warning_when_the_proxy_gets_through() -> None:
     result = judge(
-        observation(probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy")], compose=unknown("x"))
+        observation(
+            probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy")], compose=unknown("x")
+        )
     )
     assert [(item["id"], item["severity"]) for item in result["findings"]] == [("tcp-refused", "warn")]
 
@@ -188,14 +213,27 @@ def test_a_host_without_observation_fails_the_verdict_whatever_fail_on_says() ->
 
 
 def test_a_run_that_evaluated_nothing_is_not_green() -> None:
-    lost = {"schema": "chargeops.steve/observation/1", "host": "steve-a", "reached": False, "reason": "ssh", "parts": {}}
+    lost = {
+        "schema": "chargeops.steve/observation/1",
+        "host": "steve-a",
+        "reached": False,
+        "reason": "ssh",
+        "parts": {},
+    }
     result = judge(lost, fail_on="never")
     assert result["verdict"]["ok"] is False
     assert "nothing was evaluated" in result["verdict"]["reason"]
 
 
 def test_a_dead_vantage_makes_its_questions_unknown_and_touches_nothing_else() -> None:
-    dead = {"schema": "chargeops.steve/observation/1", "host": "steve-a", "vantage": "office", "reached": False, "reason": "ssh", "parts": {}}
+    dead = {
+        "schema": "chargeops.steve/observation/1",
+        "host": "steve-a",
+        "vantage": "office",
+        "reached": False,
+        "reason": "ssh",
+        "parts": {},
+    }
     result = judge(observation(), dead)
     assert result["findings"] == []
     assert status(result, "dns-unresolvable", "public") == {"unknown"}
@@ -235,9 +273,7 @@ def test_catalogue_ids_are_unique_and_their_needs_exist() -> None:
 
 
 def test_needs_have_no_cycle() -> None:
-    graph = {
-        entry.id: {need.split(":")[-1].split("@")[0] for need in entry.needs} - {entry.id} for entry in CATALOGUE
-    }
+    graph = {entry.id: {need.split(":")[-1].split("@")[0] for need in entry.needs} - {entry.id} for entry in CATALOGUE}
     done: set[str] = set()
 
     def visit(id: str, path: tuple[str, ...]) -> None:

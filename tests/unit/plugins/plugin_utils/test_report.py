@@ -11,12 +11,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _terminal
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe
 
 RUN = "20261123T010203Z-7f3a"
@@ -47,7 +47,7 @@ def test_only_our_own_run_ids_become_directories(text: str) -> None:
 def test_a_foreign_file_among_the_observations_is_named(tmp_path: Path) -> None:
     run = _archive.create_run(str(tmp_path), RUN)
     _archive.write_text(os.path.join(run, "observations", "x.json"), "{}")
-    with pytest.raises(ValueError, match="x.json is not an observation"):
+    with pytest.raises(ValueError, match=r"x\.json is not an observation"):
         _archive.read_observations(run)
 
 
@@ -74,8 +74,21 @@ def test_report_keeps_to_the_width_and_has_no_colour_unless_asked(width: int) ->
 def test_remote_text_is_inert_in_the_report() -> None:
     nasty = "\x1b]0;owned\x07{{ lookup('env','HOME') }}\u202e"
     document = observation(
-        probes=[probe(), probe("proxy", rows=[], endpoint=broken("proxy-no-route", "path", evidence=[{"request": nasty, "status": 404, "headers": {"Server": nasty}, "body": nasty, "note": nasty}]))]
-    )  # fmt: skip
+        probes=[
+            probe(),
+            probe(
+                "proxy",
+                rows=[],
+                endpoint=broken(
+                    "proxy-no-route",
+                    "path",
+                    evidence=[
+                        {"request": nasty, "status": 404, "headers": {"Server": nasty}, "body": nasty, "note": nasty}
+                    ],
+                ),
+            ),
+        ]
+    )
     text = _terminal.render(analyse([document], ["steve-a"], RUN), full=True)
     assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
 
@@ -93,9 +106,13 @@ def test_plan_names_role_finding_and_what_it_interrupts() -> None:
 
 def test_comparison_counts_a_finding_as_cured_only_when_it_was_asked_again() -> None:
     before = analyse([BROKEN], ["steve-a"], RUN)
-    assert [item["id"] for item in compare(before, analyse([observation()], ["steve-a"], RUN))["gone"]] == ["proxy-no-route"]
+    assert [item["id"] for item in compare(before, analyse([observation()], ["steve-a"], RUN))["gone"]] == [
+        "proxy-no-route"
+    ]
     lost = compare(before, analyse([], ["steve-a"], RUN))
     assert lost["gone"] == [] and [item["id"] for item in lost["unanswered"]] == ["proxy-no-route"] and lost["lost"]
     assert [item["id"] for item in compare(before, before)["still"]] == ["proxy-no-route"]
-    assert [item["id"] for item in compare(analyse([observation()], ["steve-a"], RUN), before)["new"]] == ["proxy-no-route"]
+    assert [item["id"] for item in compare(analyse([observation()], ["steve-a"], RUN), before)["new"]] == [
+        "proxy-no-route"
+    ]
     assert "cured" in _terminal.render_comparison(compare(before, analyse([observation()], ["steve-a"], RUN)))

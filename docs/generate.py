@@ -1,0 +1,59 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes docs/findings.md from the catalogue: ``make docs``. A test fails when the page is older than the catalogue."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "findings.md"
+
+HEAD = """\
+<!--
+Copyright (c) 2026, chargeops.steve contributors
+GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+Written by docs/generate.py from plugins/plugin_utils/_catalogue.py: change that file, then run `make docs`.
+-->
+
+# Findings
+
+Every question that `chargeops.steve.diagnose` asks has an id. Ids are stable. A question is `pass`, `warn`, `fail`,
+`blocked` (another failure explains what was seen), `skipped` (not asked, with the reason) or `unknown` (could not be
+answered, with the reason and, where several causes remain, the candidates).
+
+Questions marked *not built yet* are reported as skipped.
+"""
+
+
+def page() -> str:
+    """The page as it should be."""
+    from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import CATALOGUE, LAYERS
+
+    lines = [HEAD]
+    for layer in LAYERS:
+        lines.append(f"## {layer}\n")
+        for entry in (item for item in CATALOGUE if item.layer == layer):
+            lines.append(f"### {entry.id}\n")
+            if not entry.built:
+                lines.append("*Not built yet.*\n")
+            lines.append(
+                f"**{entry.title}** ({entry.severity}; asked per {entry.scope.replace('_', ' ')}). {entry.meaning}\n"
+            )
+            lines.append(f"Remedy ({entry.remedy.by}): {entry.remedy.text}\n")
+            if entry.remedy.command:
+                lines.append(f"    {entry.remedy.command}\n")
+            if entry.side_effect != "none":
+                lines.append(f"Trace of looking: {entry.side_effect}.\n")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    import tests.conftest  # noqa: F401  (makes the collection importable from this checkout)
+
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the collection's playbooks as a user does and reads what they wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COLLECTIONS = ROOT / ".cache" / "collections"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ansible-playbook run: exit code, what it said, and its run directories in order."""
+
+    code: int
+    output: str
+    directories: tuple[Path, ...]
+
+    @property
+    def findings(self) -> dict[str, Any]:
+        """The last findings document."""
+        assert self.directories, self.output
+        value: dict[str, Any] = json.loads((self.directories[-1] / "findings.json").read_text(encoding="utf-8"))
+        return value
+
+    def found(self) -> list[tuple[str, str | None]]:
+        """(id, hop) of every finding, failures and warnings."""
+        return [(item["id"], item["hop"]) for item in self.findings["findings"]]
+
+    def ids(self) -> list[str]:
+        """Ids of every finding, failures and warnings."""
+        return [item["id"] for item in self.findings["findings"]]
+
+    def statuses(self, id: str) -> set[str]:
+        """Statuses of all checks of one id."""
+        return {item["status"] for item in self.findings["checks"] if item["id"] == id}
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """PLAY RECAP by host."""
+        hosts = {}
+        for line in self.output.partition("PLAY RECAP")[2].splitlines()[1:]:
+            name, separator, rest = line.partition(":")
+            if separator:
+                hosts[name.strip()] = {key: int(value) for key, value in (item.split("=") for item in rest.split())}
+        return hosts
+
+
+def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None) -> Run:
+    """Run ``chargeops.steve.NAME`` on an inventory, reports going to a directory of their own."""
+    link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(ROOT)
+    with tempfile.TemporaryDirectory(prefix="steve-inventory-") as folder:
+        reports = Path(tempfile.mkdtemp(prefix="steve-reports-"))
+        hosts = Path(folder) / "hosts.json"
+        hosts.write_text(json.dumps(inventory), encoding="utf-8")
+        variables = Path(folder) / "extra.json"
+        variables.write_text(json.dumps({"steve_report_dir": str(reports)} | (extra or {})), encoding="utf-8")
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).parent / "ansible-playbook"),
+                f"chargeops.steve.{name}",
+                "--inventory",
+                str(hosts),
+                "--extra-vars",
+                f"@{variables}",
+                *options,
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            env=os.environ
+            | {
+                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+                "ANSIBLE_LOCALHOST_WARNING": "false",
+                "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+                "ANSIBLE_NOCOLOR": "1",
+                "COLUMNS": "200",
+            },
+        )
+    runs = sorted((item for item in reports.iterdir()), key=lambda item: item.stat().st_mtime_ns)
+    return Run(done.returncode, done.stdout + done.stderr, tuple(runs))
+
+
+def local_host(**variables: Any) -> dict[str, Any]:
+    """Variables of a host that is this machine itself."""
+    return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable} | variables
