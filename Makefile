@@ -1,0 +1,50 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# tests/bootstrap.py makes the environment (once) and runs a script in it; tests/run.py runs stages of the tests.
+PYTHON ?= python3
+TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
+
+.DEFAULT_GOAL := help
+.PHONY: help python env demo test test-unit test-integration molecule lint types sanity lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed and $(PYTHON) is not there: install the packages python3 and python3-venv, or give one with PYTHON=."; exit 1; }
+
+env: python ## Prepare the development environment (.cache/venv)
+	@$(PYTHON) tests/bootstrap.py dev
+
+demo: python ## Diagnose a simulated fleet, no Docker needed
+	@$(PYTHON) tests/bootstrap.py demo tests/demo/run.py
+
+test: python ## Everything: lint, types, sanity, unit, contract, integration, molecule
+	$(TESTS)
+
+test-unit: python ## The fast loop: unit and contract tests
+	$(TESTS) unit contract
+
+test-integration: python ## Integration tests on a real stack (Docker)
+	$(TESTS) integration
+
+molecule: python ## All molecule scenarios (Docker)
+	$(TESTS) molecule
+
+lint: python ## All linters
+	$(TESTS) lint
+
+types: python ## mypy --strict
+	$(TESTS) types
+
+sanity: python ## ansible-test sanity
+	$(TESTS) sanity
+
+lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)
+	@$(PYTHON) tests/bootstrap.py lock
+
+clean: python ## Remove stacks, test images and .cache
+	@$(PYTHON) -m tests.stack clean
+	@rm -rf .cache tests/output .hypothesis

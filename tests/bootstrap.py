@@ -1,0 +1,143 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes an environment of the project's own under .cache, and runs a script in it.
+
+``python3 tests/bootstrap.py dev|demo [ARGUMENTS OF PYTHON]``, e.g. ``dev -m pytest tests/unit``; quick when there is
+nothing to make. ``python3 tests/bootstrap.py lock`` writes requirements-dev.txt again.
+Written so that an old Python can still read it and say what is wrong.
+"""
+
+from __future__ import print_function
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CACHE = os.path.join(ROOT, ".cache")
+LOCK = os.path.join(ROOT, "requirements-dev.txt")
+FOLDERS = {"dev": "venv", "demo": "demo-venv", "lock": "lock-venv"}
+
+
+def main(group, *argv):  # type: (str, str) -> None
+    """Make the environment of a dependency group and become the given Python command in it."""
+    if sys.version_info < (3, 11):
+        sys.exit("Python 3.11 or later is needed, and this is %d.%d: give one with PYTHON=." % sys.version_info[:2])
+    import fcntl
+
+    folder = os.path.join(CACHE, FOLDERS[group])
+    os.environ.update(environment(folder))
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "bootstrap.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_home()
+        link_collection()
+        make_venv(group, folder)
+    if group == "lock":
+        write_lock(folder)
+    elif argv:
+        python = os.path.join(folder, "bin", "python")
+        os.execv(python, [python] + list(argv))
+
+
+def environment(folder):  # type: (str) -> dict[str, str]
+    """What a process in the environment finds: tools write under .cache, so that two checkouts do not meet and the
+    user's home stays as it is (OWNER_HOME remembers it). STEVE_TEST_ID is this checkout's name in the Docker engine."""
+    owner_home = os.environ.get("OWNER_HOME", os.path.expanduser("~"))
+    docker = os.path.join(owner_home, ".docker")
+    found = {
+        "OWNER_HOME": owner_home,
+        "HOME": os.path.join(CACHE, "home"),
+        "STEVE_TEST_ID": hashlib.sha256(ROOT.encode()).hexdigest()[:8],
+        "PATH": os.path.join(folder, "bin") + os.pathsep + os.environ["PATH"],
+        "PIP_CACHE_DIR": os.path.join(CACHE, "pip"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ANSIBLE_HOME": os.path.join(CACHE, "ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": os.path.join(CACHE, "collections"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": os.path.join(CACHE, "hypothesis"),
+    }
+    if os.path.isdir(docker):
+        found.setdefault("DOCKER_CONFIG", os.environ.get("DOCKER_CONFIG", docker))
+    return found
+
+
+def make_venv(group, folder):  # type: (str, str) -> None
+    """Create the environment unless it is there, made from the same lock by the same Python at the same place."""
+    stamp = os.path.join(folder, "stamp")
+    wanted = digest(group, folder)
+    if os.path.exists(stamp):
+        with open(stamp) as handle:
+            if handle.read() == wanted:
+                return
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError:
+        sys.exit("Python's venv module is missing: install the package python3-venv, then run this again.")
+    print("Preparing %s (once; a minute or two) ..." % os.path.relpath(folder, ROOT), flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    run([sys.executable, "-m", "venv", folder])
+    python = os.path.join(folder, "bin", "python")
+    constraints = [] if group == "lock" else ["-c", LOCK]
+    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + constraints + names(group))
+    with open(stamp, "w") as handle:
+        handle.write(wanted)
+
+
+def names(group):  # type: (str) -> list[str]
+    """What to install: the locked names of a group."""
+    done = subprocess.check_output([sys.executable, "-m", "tests.stack.requirements", group], cwd=ROOT)
+    return done.decode().splitlines()
+
+
+def write_lock(folder):  # type: (str) -> None
+    """Write the lock again: one file that holds for every supported Python; its head of comments is kept."""
+    with open(LOCK) as handle:
+        head = [line for line in handle if line.startswith("#")]
+    uv = [os.path.join(folder, "bin", "uv"), "pip", "compile", "--universal", "--python-version", "3.11"]
+    options = ["--group", "dev", "--upgrade", "--quiet", "--no-header", "--no-annotate"]
+    pins = subprocess.check_output(uv + options, cwd=ROOT).decode()
+    with open(LOCK, "w") as handle:
+        handle.write("".join(head) + pins)
+
+
+def digest(group, folder):  # type: (str, str) -> str
+    """Hash of all that an environment depends on."""
+    parts = [sys.version, sys.executable, folder] + names(group)
+    with open(LOCK) as handle:
+        parts.append(handle.read())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def link_collection():  # type: () -> None
+    """Make .cache/collections a collections path that holds this checkout."""
+    link = os.path.join(CACHE, "collections", "ansible_collections", "chargeops", "steve")
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    if not os.path.islink(link) or os.readlink(link) != ROOT:
+        if os.path.lexists(link):
+            os.remove(link)
+        os.symlink(ROOT, link)
+
+
+def make_home():  # type: () -> None
+    """Make a home directory for tools, so that nothing is written under the user's; pip's settings stay known."""
+    home, owner = os.path.join(CACHE, "home"), os.environ["OWNER_HOME"]
+    os.makedirs(os.path.join(home, ".config"), exist_ok=True)
+    for name in (".config/pip", ".pip"):
+        source, link = os.path.join(owner, name), os.path.join(home, name)
+        if os.path.isdir(source) and not os.path.lexists(link):
+            os.symlink(source, link)
+
+
+def run(argv):  # type: (list[str]) -> None
+    """Run a command; end with one sentence when it fails."""
+    if subprocess.call(argv, cwd=ROOT) != 0:
+        sys.exit("The environment could not be prepared: the command above failed (%s)." % " ".join(argv[:4]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stacks by hand and for molecule: ``python -m tests.stack --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from tests.stack import cleanup, images
+from tests.stack import engine as engines
+from tests.stack.project import Mode, Stack
+from tests.stack.shell import StackError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(argv)
+    os.environ.setdefault("STEVE_TEST_OWNER", "nobody")
+    try:
+        if options.command == "up":
+            _up(options)
+        elif options.command == "down":
+            cleanup.remove_stack(engines.ensure(), options.name)
+        elif options.command == "images":
+            print(images.ensure(engines.ensure()))
+        elif options.command == "engine":
+            engines.ensure()
+        else:
+            _clean()
+    except StackError as error:
+        print(f"tests.stack: {error}", *getattr(error, "__notes__", []), sep="\n", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _up(options: argparse.Namespace) -> None:
+    engine = engines.ensure()
+    cleanup.remove_stack(engine, options.name)
+    stack = Stack(engine, images.ensure(engine), release=options.release, mode=options.mode, name=options.name)
+    stack.up()
+    text = json.dumps(stack.inventory(), indent=2)
+    if options.inventory is None:
+        print(text)
+    else:
+        options.inventory.parent.mkdir(parents=True, exist_ok=True)
+        options.inventory.write_text(text + "\n")
+
+
+def _clean() -> None:
+    """Remove all stacks of this checkout, and the engine's process and images if the engine is there."""
+    if engines.answers():
+        engine = engines.Engine()
+        cleanup.sweep(engine, lambda owner: True)
+        images.remove(engine)
+    if (pid := engines.left_running()) is not None:
+        engines.stop(pid)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.stack", description="SteVe installations for tests.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="bring a stack up, and print (or write) an Ansible inventory of it")
+    up.add_argument("name")
+    up.add_argument("--release", default="3.14.1", help="SteVe release to play (default: %(default)s)")
+    up.add_argument("--mode", choices=get_args(Mode), default="host", help="where nginx runs (default: %(default)s)")
+    up.add_argument("--inventory", type=Path, help="file to write the inventory to")
+    commands.add_parser("down", help="remove a stack").add_argument("name")
+    commands.add_parser("engine", help="make sure that a Docker engine runs, and leave it running")
+    commands.add_parser("images", help="build the images that are missing")
+    commands.add_parser("clean", help="remove this checkout's stacks, the images, and an engine that was started here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
