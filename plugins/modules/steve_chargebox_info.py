@@ -1,0 +1,249 @@
+#!/usr/bin/python
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: steve_chargebox_info
+short_description: Registered, unknown and connected charge boxes of SteVe
+version_added: 0.1.0
+description:
+  - Signs in to SteVe's admin UI and reads which charge boxes are registered, which unknown ids knocked, and which
+    stations are connected. Signs out again.
+  - Works with every release from 3.4 on, because all of them have the same sign-in form and the same lists.
+extends_documentation_fragment:
+  - chargeops.steve._steve.connection
+  - chargeops.steve._steve.read_only
+  - chargeops.steve._steve.action_group
+options:
+  username:
+    description:
+      - Admin user of SteVe.
+    type: str
+    required: true
+  password:
+    description:
+      - Password of O(username). It is sent once, in the body of the sign-in, to the server of O(url) and nowhere else.
+      - Over HTTPS nothing is sent before the certificate was verified, unless O(validate_certs=false).
+    type: str
+    required: true
+  charge_box_id:
+    description:
+      - Show only what concerns these ids, given as a list of strings.
+      - They are compared as SteVe's data base does it by default, so case, accents and blanks at the end make no
+        difference.
+    type: raw
+    default: []
+  details:
+    description:
+      - Also read the details page of every charge box that is shown, which is one more request each.
+    type: bool
+    default: false
+notes:
+  - Redirects are not followed and proxy variables of the environment are not used, so that credentials reach no other
+    server than that of O(url), or of O(connect_to).
+  - To tell the release, the about page is read. SteVe then asks GitHub for its newest release, which can take
+    8 seconds on a host without internet access. With O(era) the page is not read.
+  - SteVe keeps the unknown ids and the sessions in memory. After a restart both lists begin empty. The unknown list
+    holds at most 100 ids.
+  - SteVe does not escape ids in these pages. A row whose id cannot be told for certain has the key C(doubt).
+  - The times are SteVe's own, in whole seconds.
+seealso:
+  - module: chargeops.steve.steve_info
+  - module: chargeops.steve.steve_ws_probe
+author:
+  - chargeops contributors (@chargeops)
+"""
+
+EXAMPLES = r"""
+- name: Read all charge boxes
+  chargeops.steve.steve_chargebox_info:
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
+    password: "{{ steve_admin_password }}"
+  register: steve
+
+- name: Name the ids that knocked and are not registered
+  ansible.builtin.debug:
+    msg: "{{ steve.unknown | map(attribute='id') }}"
+
+- name: Look at two charge boxes closely
+  chargeops.steve.steve_chargebox_info:
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
+    password: "{{ steve_admin_password }}"
+    charge_box_id: ["CP-1", "CP-2"]
+    details: true
+"""
+
+RETURN = r"""
+charge_boxes:
+  description: The registered charge boxes in SteVe's order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Charge box id in SteVe's spelling.
+      type: str
+      returned: success
+    pk:
+      description: Primary key in SteVe's data base.
+      type: int
+      returned: success
+    protocol:
+      description: Protocol of the last connection, such as V(ocpp1.6J). Null when there was none.
+      type: str
+      returned: success
+    last_heartbeat:
+      description: When the charge box was last heard, UTC. Null when it never was.
+      type: str
+      returned: success
+    description:
+      description: Description. Null when there is none.
+      type: str
+      returned: success
+    registration_status:
+      description:
+        - V(accepted), V(pending) or V(rejected). Null when SteVe's form shows none of them, as for a wrong text in the
+          data base up to 3.12.
+      type: str
+      returned: O(details=true)
+    security_profile:
+      description: Security profile 0 to 3. Null before SteVe 3.9.
+      type: int
+      returned: O(details=true)
+    vendor:
+      description: Vendor as the station said at its last boot. Null when it said nothing.
+      type: str
+      returned: O(details=true)
+    model:
+      description: Model, likewise.
+      type: str
+      returned: O(details=true)
+    firmware:
+      description: Firmware version, likewise.
+      type: str
+      returned: O(details=true)
+    doubt:
+      description: Why the id may be cut wrongly.
+      type: str
+      returned: when there is a doubt
+  sample:
+    - {"id": "CP-1", "pk": 1, "protocol": "ocpp1.6J", "last_heartbeat": "2026-11-23T01:02:03Z", "description": "door"}
+unknown:
+  description: The ids that knocked and are not registered.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id.
+      type: str
+      returned: success
+    attempts:
+      description: How often it knocked.
+      type: int
+      returned: success
+    last_attempt:
+      description: When it last knocked, UTC.
+      type: str
+      returned: success
+    doubt:
+      description: Why the id may be read wrongly.
+      type: str
+      returned: when there is a doubt
+  sample:
+    - {"id": "CP-9", "attempts": 3, "last_attempt": "2026-11-23T01:02:03Z"}
+sessions:
+  description: The open WebSocket sessions. A charge box can have several. SOAP stations have none.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Charge box id. Up to SteVe 3.10 in the spelling of the station's URL.
+      type: str
+      returned: success
+    protocol:
+      description: OCPP version, such as V(ocpp1.6).
+      type: str
+      returned: success
+    connected_since:
+      description: When it was opened, UTC.
+      type: str
+      returned: success
+    doubt:
+      description: Why the id may be read wrongly.
+      type: str
+      returned: when there is a doubt
+  sample:
+    - {"id": "CP-1", "protocol": "ocpp1.6", "connected_since": "2026-11-23T01:02:03Z"}
+sessions_error:
+  description:
+    - Why the sessions are not known, although everything else is. RV(sessions) is empty then. Null when they are known.
+    - Up to SteVe 3.8.0 the page fails while a station is connected under another spelling than the registered one.
+  returned: success
+  type: str
+notes:
+  description: Sentences about what could not be read.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+source:
+  description: Where the lists come from.
+  returned: success
+  type: str
+  sample: admin
+era:
+  description: Release of SteVe as a range, and where it is known from.
+  returned: success
+  type: dict
+  sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
+error:
+  description:
+    - What went wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as a
+      sentence.
+    - Codes of the admin UI are V(admin-login-refused), V(admin-not-allowed), V(admin-page-not-recognised),
+      V(admin-csrf-refused), V(admin-error-page), V(admin-redirect-loop), V(admin-session-lost) and
+      V(admin-no-data-base), which is a suspicion. Others are the ids of the findings of the layers network and tls.
+  returned: failure
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _door, _options
+
+
+def work(params: dict[str, Any]) -> dict[str, Any]:
+    """Read the admin UI once; ``params`` as in DOCUMENTATION."""
+    ids = _options.charge_box_ids(params["charge_box_id"])
+    era = _options.era(params["era"])
+    names = ("url", "username", "password", "timeout", "deadline", "connect_to")
+    tls_names = ("validate_certs", "ca_path", "client_cert", "client_key")
+    client = _admin.AdminClient(**{name: params[name] for name in names + tls_names})
+    return _admin.collect(client, details=params["details"], charge_box_ids=ids, era=era)
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={
+            **_options.connection_spec(),
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+            "charge_box_id": {"type": "raw", "default": []},
+            "details": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    _door.run(module, work)
+
+
+if __name__ == "__main__":
+    main()
