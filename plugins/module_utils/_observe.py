@@ -242,6 +242,8 @@ class Observer:
             "unknown": data["unknown"],
             "sessions": data["sessions"],
             "era": data["era"],
+            "notes": data.get("notes") or [],
+            "sessions_error": data.get("sessions_error"),
         }
 
     # -- the probes ------------------------------------------------------------------------------------------

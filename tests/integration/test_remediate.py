@@ -33,7 +33,7 @@ def remediate(stack: Stack, *options: str, **variables: Any) -> Run:
 
 def changes(run: Run) -> list[str]:
     """The changed lines of every diff that was shown."""
-    return [line for line in run.output.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return [line for line in run.output.splitlines() if line.startswith(("+", "-")) and line[:3] not in ("+++", "---")]
 
 
 @pytest.fixture(params=[(release, mode) for release in RELEASES for mode in ("host", "network")], ids="-".join)

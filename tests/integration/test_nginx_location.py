@@ -1,0 +1,472 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``steve_nginx_location`` on a real nginx: what it changes, what it never changes, and what survives a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils import (
+    _nginx_files,
+    _nginx_location,
+    _nginx_process,
+    _transaction,
+)
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import NotChangedError, Settings, ensure
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Desired, Target, desired
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
+from ansible_collections.chargeops.steve.plugins.module_utils._transaction import TransactionError
+
+from tests.integration.local_nginx import NAME, LocalNginx, Upstream, ask, status, upstream
+from tests.integration.one_task import changed_lines, task
+from tests.unit.killing import CountedOs, killed
+
+SITE = ("location / { return 404; } # the site's own",)
+
+
+@pytest.fixture
+def steve() -> Iterator[Upstream]:
+    with upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[LocalNginx]:
+    made = LocalNginx(tmp_path / "etc")
+    made.site(*SITE)
+    yield made
+    made.stop()
+
+
+class Case:
+    """The module's work for one nginx."""
+
+    def __init__(self, nginx: LocalNginx, steve: Upstream, **settings: Any) -> None:
+        self.nginx = nginx
+        self.steve = steve
+        self.state = nginx.directory.parent / "state"
+        defaults: dict[str, Any] = {
+            "conf": str(nginx.conf), "nginx_command": nginx.command, "state_dir": str(self.state),
+        }  # fmt: skip
+        self.settings = Settings(**{**defaults, **settings})
+
+    def wanted(self, **options: Any) -> Desired:
+        defaults = {
+            "url": f"ws://{NAME}:{self.nginx.port}/steve/websocket/CentralSystemService",
+            "upstream": self.steve.url,
+            "fragment": str(self.nginx.directory / "steve-websocket.conf"),
+        }
+        return desired(**{**defaults, **options})
+
+    def run(self, check_mode: bool = False, prove: Any = None, **options: Any) -> dict[str, Any]:
+        return ensure(self.wanted(**options), self.settings, check_mode, prove)
+
+
+@pytest.fixture
+def case(nginx: LocalNginx, steve: Upstream) -> Case:
+    nginx.start()
+    return Case(nginx, steve)
+
+
+def test_after_the_change_an_upgrade_arrives_whole(case: Case) -> None:
+    assert status(case.nginx.port) == 404
+    result = case.run()
+    assert (result["changed"], result["action"]) == (True, "insert")
+    assert (result["file"], result["line"]) == (str(case.nginx.sites / "site.conf"), 5)
+    assert status(case.nginx.port) == 101
+    line, headers = case.steve.requests[-1]
+    assert line[1:] == ["/steve/websocket/CentralSystemService/CP1", "HTTP/1.1"]
+    assert headers["host"] == NAME
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-for"]) == ("http", "127.0.0.1")
+    assert status(case.nginx.port, "/other") == 404
+    assert not case.state.exists()
+
+
+def test_the_second_run_touches_nothing(case: Case) -> None:
+    case.run()
+    before = case.nginx.snapshot()
+    result = case.run()
+    assert (result["changed"], result["action"], result["diff"]) == (False, "none", [])
+    assert case.nginx.snapshot() == before
+    assert not case.state.exists()
+
+
+def test_check_mode_predicts_the_real_result_and_touches_nothing(case: Case) -> None:
+    before = case.nginx.snapshot()
+    predicted = case.run(check_mode=True)
+    assert case.nginx.snapshot() == before
+    assert not case.state.exists()
+    assert status(case.nginx.port) == 404
+    assert case.run() == predicted
+    again = case.run(check_mode=True, read_timeout_s=7200)
+    assert again == case.run(read_timeout_s=7200)
+    assert again["action"] == "replace"
+
+
+def test_an_open_connection_survives_the_reload(case: Case) -> None:
+    case.run()
+    code, _head, connection = ask(case.nginx.port)
+    with connection:
+        assert code == 101
+        case.run(read_timeout_s=7200)
+        connection.sendall(b"still here")
+        assert connection.recv(100) == b"still here"
+
+
+def test_a_variable_and_a_resolver_pass_the_path_on(case: Case) -> None:
+    # An address needs no answer of a name server, but takes the same way through nginx.
+    case.run(resolver="127.0.0.1:9")
+    assert status(case.nginx.port) == 101
+    assert case.steve.requests[-1][0][1] == "/steve/websocket/CentralSystemService/CP1"
+
+
+def test_regular_expressions_in_the_block_do_not_steal_ids(case: Case) -> None:
+    case.nginx.site("location ~* \\.(png|jpg)$ { return 404; }")
+    case.run()
+    assert status(case.nginx.port, "/steve/websocket/CentralSystemService/box.png") == 101
+
+
+def test_mode_and_owner_of_a_symlinked_site_stay_and_the_link_stays_a_link(nginx: LocalNginx, steve: Upstream) -> None:
+    available = nginx.directory / "available"
+    available.mkdir()
+    real = available / "site"
+    (nginx.sites / "site.conf").rename(real)
+    (nginx.sites / "site.conf").symlink_to("../available/site")
+    real.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(real, 4321, 1234)
+    owner = real.stat().st_uid
+    nginx.start()
+    result = Case(nginx, steve).run()
+    assert result["file"] == str(nginx.sites / "site.conf")
+    assert (nginx.sites / "site.conf").is_symlink()
+    assert (real.stat().st_mode & 0o777, real.stat().st_uid) == (0o640, owner)
+    assert b"include" in real.read_bytes()
+    assert status(nginx.port) == 101
+
+
+# -- when something fails --------------------------------------------------------------------------------------------
+
+
+def unchanged(case: Case, work: Any, kind: type[SteveError] = SteveError) -> str:
+    """Run what must fail; the sentence, after a proof that everything is as it was and runs as it did."""
+    before = {path: known[:3] for path, known in case.nginx.snapshot().items()}
+    with pytest.raises(kind) as caught:
+        work()
+    assert {path: known[:3] for path, known in case.nginx.snapshot().items()} == before
+    assert not case.state.exists()
+    assert status(case.nginx.port) == 404
+    return caught.value.sentence()
+
+
+def test_what_nginx_refuses_is_told_in_its_words_and_no_file_was_touched(case: Case) -> None:
+    before = case.nginx.snapshot()
+    sentence = unchanged(case, lambda: case.run(upstream="http://no-such-host.invalid:8180"))
+    place = f"{case.nginx.directory}/steve-websocket.conf:3"
+    assert f'nginx says: [emerg] host not found in upstream "no-such-host.invalid" in {place}.' in sentence
+    sites = [path for path in before if path.endswith("site.conf")]
+    assert {path: case.nginx.snapshot()[path] for path in sites} == {path: before[path] for path in sites}
+
+
+def test_a_configuration_that_is_invalid_already_is_told_so(case: Case) -> None:
+    case.nginx.site("no_such_directive on;", file="other.conf", name="other")
+    sentence = unchanged(case, case.run)
+    assert 'unknown directive "no_such_directive"' in sentence
+    assert f"{case.nginx.sites}/other.conf:4" in sentence
+
+
+def test_a_reload_that_nginx_does_not_carry_out_is_undone(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nginx_process, "RELOAD_DEADLINE_S", 4.0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        # Somebody's unfinished change: `nginx -t` accepts it, the running master cannot carry it out.
+        other = case.nginx.sites / "other.conf"
+        other.write_text(f"server {{ listen 127.0.0.1:{taken.getsockname()[1]}; }}\n")
+        before = {path: known[:3] for path, known in case.nginx.snapshot().items()}
+        with pytest.raises(TransactionError) as caught:
+            case.run()
+    assert "no new workers have taken over within 4 s" in caught.value.sentence()
+    assert "error log" in caught.value.sentence()
+    assert {path: known[:3] for path, known in case.nginx.snapshot().items()} == before
+    assert caught.value.code == "rollback-failed"  # the way back needs a reload too; the journal waits for the next run
+    other.unlink()
+    result = case.run()
+    assert (result["changed"], result["action"]) == (True, "insert")
+    assert not case.state.exists()
+
+
+def test_a_proof_that_fails_brings_the_previous_bytes_and_the_previous_behaviour_back(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_nginx_location, "PROOF_DEADLINE_S", 1.0)
+    seen: list[int] = []
+
+    def prove(target: Target) -> None:
+        assert target.connect_to == f"127.0.0.1:{case.nginx.port}"
+        seen.append(status(case.nginx.port))
+        raise SteveError("prove the WebSocket path", "proxy", "status 502", "See the upstream.")
+
+    sentence = unchanged(case, lambda: case.run(prove=prove), TransactionError)
+    assert 101 in seen
+    assert len(seen) > 1  # old workers may answer for a moment, so one refusal proves nothing
+    assert "status 502; the previous files are back. See the upstream." in sentence
+
+
+def test_a_proof_that_succeeds_lets_it_stay(case: Case) -> None:
+    def prove(target: Target) -> None:
+        assert target.connect_to == f"127.0.0.1:{case.nginx.port}"
+        if status(case.nginx.port) != 101:
+            raise SteveError("prove", "proxy", "not 101", "")
+
+    assert case.run(prove=prove)["action"] == "insert"
+
+
+def test_a_full_disk_changes_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    sentence = unchanged(case, case.run)
+    assert "No space left on device" in sentence
+
+
+def test_an_nginx_that_does_not_run_is_not_reloaded_and_gets_no_pid_file(nginx: LocalNginx, steve: Upstream) -> None:
+    before = nginx.snapshot()
+    case = Case(nginx, steve)
+    with pytest.raises(SteveError) as caught:
+        case.run()
+    assert caught.value.code == "nginx-not-running"
+    assert nginx.snapshot() == before
+    assert Case(nginx, steve, reload=False).run()["action"] == "insert"
+    assert not (nginx.directory / "run/nginx.pid").exists()
+    assert sorted(os.listdir(nginx.directory)) == ["nginx.conf", "run", "sites", "steve-websocket.conf"]
+    nginx.start()
+    assert status(nginx.port) == 101
+
+
+def test_a_conflict_stops_with_a_sentence(case: Case) -> None:
+    path = case.nginx.site("location /steve/websocket/ { return 404; }")
+    sentence = unchanged(case, case.run, NotChangedError)
+    assert f"{path}:4" in sentence
+    assert sentence.endswith("Nothing was changed.")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("/nowhere/nginx", "Correct the option nginx_command"), ("false", "exit code 1")]
+)
+def test_a_command_that_is_not_nginx_is_told(nginx: LocalNginx, steve: Upstream, command: str, told: str) -> None:
+    before = nginx.snapshot()
+    with pytest.raises(SteveError) as caught:
+        Case(nginx, steve, nginx_command=(command,)).run()
+    assert told in caught.value.sentence()
+    assert nginx.snapshot() == before
+
+
+# -- killed, and at once -----------------------------------------------------------------------------------------------
+
+
+def test_killed_before_any_step_the_next_run_recovers_and_finishes(case: Case) -> None:
+    """Each system call of ours that changes something is a step; nginx serves after every kill, whatever it loaded."""
+    site = case.nginx.sites / "site.conf"
+    original = site.read_bytes()
+    fragment = case.nginx.directory / "steve-websocket.conf"
+    deadly = 0
+    while True:
+        deadly += 1
+
+        def work(deadly: int = deadly) -> None:
+            counted = CountedOs(deadly)
+            for module in (_transaction, _nginx_location):
+                vars(module)["os"] = counted
+            case.run()
+
+        was_killed = killed(work)
+        if not was_killed:
+            break
+        # Whoever restarts nginx now starts it with bytes that nginx has accepted as a whole.
+        subprocess.run([*case.nginx.command, "-t", "-q", "-c", str(case.nginx.conf)], check=True, capture_output=True)
+        assert status(case.nginx.port) in (404, 101), deadly
+        predicted = case.run(check_mode=True)
+        result = case.run()
+        assert predicted["diff"] == result["diff"], deadly
+        assert status(case.nginx.port) == 101, deadly
+        assert not case.state.exists(), deadly
+        assert sorted(os.listdir(case.nginx.directory)) == ["nginx.conf", "run", "sites", "steve-websocket.conf"], (
+            deadly
+        )
+        assert os.listdir(case.nginx.sites) == ["site.conf"], deadly
+        site.write_bytes(original)
+        fragment.unlink()
+        _nginx_process.Nginx(case.nginx.command, str(case.nginx.conf), _nginx_files.Files()).reload(
+            load(str(case.nginx.conf), _nginx_files.Files())
+        )
+    assert deadly > 40
+
+
+def _run_in_a_process(case: Case, results: Any) -> None:
+    result = case.run()
+    results.put((result["action"], result["changed"]))
+
+
+def test_two_runs_at_once_make_one_change(case: Case) -> None:
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    both = [context.Process(target=_run_in_a_process, args=(case, results)) for _ in range(2)]
+    for one in both:
+        one.start()
+    seen = sorted(results.get(timeout=30) for _ in both)
+    for one in both:
+        one.join()
+    results.close()
+    assert seen == [("insert", True), ("none", False)]
+    assert (case.nginx.sites / "site.conf").read_bytes().count(b"include") == 1
+
+
+# -- nginx elsewhere ---------------------------------------------------------------------------------------------------
+
+
+def test_an_nginx_behind_a_command_prefix_is_changed_through_its_mount(tmp_path: Path, steve: Upstream) -> None:
+    """As in a container: nginx sees ``inside``, which is ``etc/sites`` on this host; the main file is not on it."""
+    inside = tmp_path / "inside"
+    nginx = LocalNginx(tmp_path / "etc", inside)
+    inside.symlink_to(nginx.sites)
+    nginx.site("include include/*.inc;", *SITE)
+    (nginx.directory / "include").mkdir()
+    (nginx.directory / "include" / "a b.inc").write_text("add_header X-Test 1;\n")
+    nginx.start()
+    try:
+        case = Case(
+            nginx, steve, nginx_command=("env", "INSIDE=1", *nginx.command), mounts={str(inside): str(nginx.sites)}
+        )
+        fragment = str(inside / "steve-websocket.include")
+        result = case.run(fragment=fragment)
+        assert (result["action"], result["file"]) == ("insert", f"{inside}/site.conf")
+        assert status(nginx.port) == 101
+        assert sorted(os.listdir(nginx.sites)) == ["site.conf", "steve-websocket.include"]
+        assert case.run(fragment=fragment)["action"] == "none"
+        with pytest.raises(SteveError, match="its directory does not exist on this host"):
+            case.run(fragment=str(nginx.directory / "outside.conf"))
+        (tmp_path / "mounted").mkdir()
+        (nginx.sites / "site.conf").unlink()
+        nginx.site(*SITE)
+        elsewhere = Case(
+            nginx,
+            steve,
+            nginx_command=("env", "INSIDE=1", *nginx.command),
+            mounts={str(tmp_path / "m"): str(tmp_path / "mounted")},
+        )
+        with pytest.raises(SteveError, match="inside of the container only"):
+            elsewhere.run(fragment=str(tmp_path / "m" / "steve.conf"))
+        assert os.listdir(tmp_path / "mounted") == []
+    finally:
+        nginx.stop()
+
+
+# -- nginx itself is the judge of our reading --------------------------------------------------------------------------
+
+PREFIXES = ("/", "/a", "/a/", "/a/b", "/a/b/", "/b", "/a/b/c")
+REGEXES = ("b$", "^/a", "\\.x$", "^/a/b/", "C")
+PATHS = ("/", "/a", "/a/", "/a/b", "/a/b/c", "/a/b/c.x", "/b", "/b.x", "/C", "/a/c", "/ab")
+NAMES = ("one.test", "*.test", "*.two.test", "www.*", ".three.test", "~^n\\d", "_", "")
+HOSTS = ("one.test", "x.test", "x.two.test", "www.one.test", "www.other", "three.test", "y.three.test", "n5", "else")
+
+
+def random_locations(dice: random.Random, depth: int, prefix: str) -> Iterator[str]:
+    """Locations, each of which answers with a number of its own."""
+    used: set[str] = set()
+    for _number in range(dice.randint(0, 4)):
+        modifier = dice.choice(["", "", "^~", "=", "~", "~*"])
+        regex = modifier in ("~", "~*")
+        pattern = dice.choice(REGEXES if regex else PREFIXES)
+        key = ("=" if modifier == "=" else "") + pattern
+        if key in used or not (regex or pattern.startswith(prefix)):
+            continue
+        used.add(key)
+        inner = " ".join(random_locations(dice, depth - 1, pattern)) if depth and modifier in ("", "^~") else ""
+        yield f"location {modifier} {pattern} {{ {inner}\nreturn 200 {dice.getrandbits(60)}; }}\n"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nginx_chooses_the_server_and_location_that_we_compute(nginx: LocalNginx, seed: int) -> None:
+    dice = random.Random(seed)
+    (nginx.sites / "site.conf").unlink()
+    ports: dict[int, list[str]] = {}
+    for server in range(12):
+        names = dice.sample(NAMES, 2)
+        first = not ports.get(nginx.port + server // 4)
+        ports.setdefault(nginx.port + server // 4, []).append("")
+        default = "" if first or dice.random() < 0.9 else " default_server"
+        parts = [
+            f"listen 127.0.0.1:{nginx.port + server // 4}{default};",
+            f"server_name {' '.join(name or chr(34) * 2 for name in names)};",
+            f"add_header X-Server s{server} always;",
+            f"root {nginx.directory}/none;",
+            *random_locations(dice, 2, "/"),
+            "location @none { }",
+        ]
+        (nginx.sites / f"{server:02}.conf").write_text("server {\n" + "\n".join(parts) + "\n}\n")
+    nginx.start()
+    config = load(str(nginx.conf), _nginx_files.Files())
+    assert config.errors == []
+    asked = 0
+    for port in ports:
+        for host in HOSTS:
+            selection = select_server(config, host, port)
+            if selection.server is None:
+                assert selection.by == "ambiguous"
+                continue
+            for path in PATHS:
+                code, answer, connection = ask(port, path, f"Host: {host}\r\nConnection: close\r\n\r\n")
+                with connection:
+                    while (more := connection.recv(4096)) != b"":
+                        answer += more.decode()
+                head, _blank, body = answer.partition("\r\n\r\n")
+                assert f"X-Server: s{int(Path(selection.server.directive.file).stem)}" in head, (host, selection)
+                chain = find_location(config, selection.server, path)
+                said = [one for one in config.inside(chain[-1].directive) if one.name == "return"] if chain else []
+                expected = said[0].args[1] if said else None
+                assert (body if code == 200 else None) == expected, (host, path)
+                asked += 1
+    assert asked > 100
+
+
+# -- through Ansible ---------------------------------------------------------------------------------------------------
+
+
+def test_ansible_predicts_changes_and_is_done(case: Case, tmp_path: Path) -> None:
+    arguments = {
+        "url": f"ws://{NAME}:{case.nginx.port}/steve/websocket/CentralSystemService",
+        "upstream": case.steve.url,
+        "conf": str(case.nginx.conf),
+        "fragment": str(case.nginx.directory / "steve-websocket.conf"),
+        "nginx_command": list(case.nginx.command),
+        "state_dir": str(case.state),
+    }
+    before = case.nginx.snapshot()
+    predicted, predicted_said = task(tmp_path, "steve_nginx_location", "--check", "--diff", **arguments)
+    assert case.nginx.snapshot() == before
+    real, said = task(tmp_path, "steve_nginx_location", "--diff", **arguments)
+    assert f"+    include {case.nginx.directory}/steve-websocket.conf;" in changed_lines(said)
+    assert changed_lines(said) == changed_lines(predicted_said)
+    assert predicted == real
+    assert status(case.nginx.port) == 101
+    again, _said = task(tmp_path, "steve_nginx_location", **arguments)
+    assert (again["changed"], again["action"]) == (False, "none")
+    case.nginx.site("location /steve/websocket/ { return 404; }")
+    refused, _said = task(tmp_path, "steve_nginx_location", **arguments)
+    assert refused["failed"] is True
+    assert refused["msg"].endswith("Nothing was changed.")
+    assert refused["error"]["code"] == "nginx-not-changed"
