@@ -54,6 +54,8 @@ def page() -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    import tests.conftest  # noqa: F401  (makes the collection importable from this checkout)
+    from tests import conftest
+
+    conftest.install_collection_loader()
 
     PAGE.write_text(page(), encoding="utf-8")

@@ -13,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _install_collection_loader() -> None:
+def install_collection_loader() -> None:
+    """Install Ansible's own loader for this checkout, unless one is there."""
     if "ansible_collections.chargeops.steve" in sys.modules:
         return
     from ansible.utils.collection_loader import _collection_finder
@@ -29,6 +30,6 @@ def _install_collection_loader() -> None:
     finder._install()
 
 
-_install_collection_loader()
+install_collection_loader()
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))

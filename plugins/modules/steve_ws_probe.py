@@ -338,40 +338,43 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.chargeops.steve.plugins.module_utils import _door, _options, _probe
 
 
+def work(params: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
+    """Probe one hop; a result with ``failed`` when O(fail_on) wants it."""
+    options = dict(params, check_mode=check_mode)
+    fail_on = options.pop("fail_on")
+    # Read by the action plugin, on the controller.
+    del options["run_dir"]
+    options["charge_box_ids"] = _options.charge_box_ids(options.pop("charge_box_id"))
+    options["era"] = _options.era(options["era"])
+    result = _probe.probe(_probe.ProbeRequest(**options))
+    reason = _probe.failed_because(result, fail_on)
+    return result if reason is None else {**result, "failed": True, "msg": reason}
+
+
+def argument_spec() -> dict[str, Any]:
+    """The module's options."""
+    return {
+        **_options.connection_spec(),
+        "charge_box_id": {"type": "raw", "default": []},
+        "passwords": {"type": "dict", "no_log": True, "default": {}},
+        "mode": {"type": "str", "choices": list(_probe.MODES), "default": "preflight"},
+        "subprotocols": {"type": "list", "elements": "str", "default": ["ocpp1.6"]},
+        "last_gate": {"type": "bool", "default": False},
+        "gate_charge_box_id": {"type": "str"},
+        "hop": {"type": "str", "default": "direct"},
+        "vantage": {"type": "str", "default": "host"},
+        "return_accepted": {"type": "bool", "default": True},
+        "concurrency": {"type": "int", "default": 8},
+        "rate": {"type": "float", "default": 100},
+        "fail_on": {"type": "str", "choices": list(_probe.FAIL_ON), "default": "never"},
+        "run_dir": {"type": "path"},
+    }
+
+
 def main() -> None:
     """Probe one hop."""
-    module = AnsibleModule(
-        argument_spec={
-            **_options.connection_spec(),
-            "charge_box_id": {"type": "raw", "default": []},
-            "passwords": {"type": "dict", "no_log": True, "default": {}},
-            "mode": {"type": "str", "choices": list(_probe.MODES), "default": "preflight"},
-            "subprotocols": {"type": "list", "elements": "str", "default": ["ocpp1.6"]},
-            "last_gate": {"type": "bool", "default": False},
-            "gate_charge_box_id": {"type": "str"},
-            "hop": {"type": "str", "default": "direct"},
-            "vantage": {"type": "str", "default": "host"},
-            "return_accepted": {"type": "bool", "default": True},
-            "concurrency": {"type": "int", "default": 8},
-            "rate": {"type": "float", "default": 100},
-            "fail_on": {"type": "str", "choices": list(_probe.FAIL_ON), "default": "never"},
-            "run_dir": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
-
-    def work(params: dict[str, Any]) -> dict[str, Any]:
-        options = dict(params, check_mode=module.check_mode)
-        fail_on = options.pop("fail_on")
-        # Read by the action plugin, on the controller.
-        del options["run_dir"]
-        options["charge_box_ids"] = _options.charge_box_ids(options.pop("charge_box_id"))
-        options["era"] = _options.era(options["era"])
-        result = _probe.probe(_probe.ProbeRequest(**options))
-        reason = _probe.failed_because(result, fail_on)
-        return result if reason is None else {**result, "failed": True, "msg": reason}
-
-    _door.run(module, work)
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    _door.run(module, lambda params: work(params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ class ObservingAction(EnvelopeAction):
         ActionBase.run(self, task_vars=task_vars)
         variables = task_vars or {}
         args = dict(self._task.args)
+        self._templated = dict(args)
         options = {name: args.pop(name) for name in self.controller_options if name in args}
         args = self.module_args(args, variables)
         run_dir = options.get("run_dir")

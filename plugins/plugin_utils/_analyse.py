@@ -109,7 +109,10 @@ def _needed(need: str, check: Check, by_id: dict[str, list[Check]]) -> list[Chec
     hop = check.answer.hop
     condition, separator, rest = need.partition(":")
     if separator:
-        if (condition == "direct") != (hop == "direct") or hop is None:
+        if condition == "open":
+            if check.answer.status == "fail":
+                return []
+        elif (condition == "direct") != (hop == "direct") or hop is None:
             return []
         need = rest
     name, separator, wanted_hop = need.partition("@")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from ansible_collections.chargeops.steve.plugins.module_utils._era import from_dict
+from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, from_dict
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 _COLOURS = {"fail": "31;1", "warn": "33;1", "ok": "32;1", "dim": "2", "bold": "1"}
@@ -76,7 +76,8 @@ def _host(paper: Paper, host: dict[str, Any], findings: dict[str, Any], full: bo
         paper.line()
         return
     worst = "fail" if any(item["severity"] == "fail" for item in mine) else "warn" if mine else "ok"
-    seen = f"SteVe {from_dict(host['era'])} (by {host['era']['source']})" if host["era"] else ""
+    era = from_dict(host["era"])
+    seen = "release not told" if era == UNKNOWN else f"SteVe {era} (by {era.source})"
     paper.line(paper.paint(f"{worst.upper():<4}", worst) + f"  {paper.paint(name, 'bold')}  {seen}")
     for item in mine:
         _finding(paper, item)
@@ -101,13 +102,16 @@ def _finding(paper: Paper, item: dict[str, Any]) -> None:
 def _not_looked(paper: Paper, checks: list[dict[str, Any]], host: dict[str, Any]) -> None:
     """Open and skipped questions grouped by reason, then the count of everything."""
     for status, label, style in (("unknown", "open", None), ("skipped", "not asked", "dim")):
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, list[str]]] = {}
         for check in checks:
             if check["status"] == status and check["reason"] != NOT_BUILT:
-                where = f" ({check['hop']} hop)" if check["hop"] else ""
-                groups.setdefault(inert(check["reason"], 400) + where, []).append(check["id"])
-        for reason, ids in groups.items():
-            paper.block(label, f"{_some(ids)}: {reason}", 4, style)
+                group = groups.setdefault(inert(check["reason"], 400), {"ids": [], "hops": []})
+                group["ids"].append(check["id"])
+                if check["hop"] and check["hop"] not in group["hops"]:
+                    group["hops"].append(check["hop"])
+        for reason, group in groups.items():
+            where = f" ({', '.join(group['hops'])} hop)" if group["hops"] else ""
+            paper.block(label, f"{_some(group['ids'])}: {reason}{where}", 4, style)
     words = [f"evaluated {host['evaluated']} of {host['total']} questions"]
     blocked = len({check["id"] for check in checks if check["status"] == "blocked"})
     if blocked:

@@ -65,8 +65,9 @@ class Live:
     release: str
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Live | None:
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Live | None:
         """None without STEVE_LIVE_URL; raises ValueError with a sentence when something is missing or unusable."""
+        environ = os.environ if environ is None else environ
         url = environ.get("STEVE_LIVE_URL")
         if not url:
             return None

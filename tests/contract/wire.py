@@ -84,7 +84,7 @@ def exchange(host: str, port: int, request: bytes, *, frames_wait_s: float = 0.0
         status = int(status_line.split(" ", 2)[1])
         headers = []
         for line in lines:
-            name, _, value = line.partition(":")
+            name, _colon, value = line.partition(":")
             headers.append((name, value.strip()))
         head = Answer(status, tuple(headers), b"")
         if status == 101:

@@ -204,7 +204,7 @@ def listener(backlog: int) -> Iterator[int]:
         server.listen(backlog)
         port: int = server.getsockname()[1]
         if backlog == 0:
-            for _ in range(4):
+            for _count in range(4):
                 filler = life.enter_context(socket.socket())
                 filler.setblocking(False)
                 filler.connect_ex(("127.0.0.1", port))

@@ -33,7 +33,7 @@ from .store import PoolTimeoutError
 VERSION_LABELS = {"ocpp1.2": "OCPP 1.2", "ocpp1.5": "OCPP 1.5", "ocpp1.6": "OCPP 1.6"}
 
 
-async def handle(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:  # noqa: PLR0911
+async def handle(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:
     """Answer a request below ``/manager``; the CSRF token of a POST was checked already."""
     if path == "/manager/signin":
         if request.method == "POST":
@@ -59,7 +59,7 @@ async def handle(system: CentralSystem, request: web.Request, path: str) -> web.
         )
 
 
-async def _route(visit: Visit) -> web.StreamResponse:  # noqa: PLR0911
+async def _route(visit: Visit) -> web.StreamResponse:
     path, method = visit.path, visit.request.method
     reading = method in ("GET", "HEAD")
     if path in ("/manager", "/manager/home") and reading:

@@ -49,7 +49,7 @@ BASE = "/manager/chargepoints"
 VERSIONS = {"": "All", "V_12": "ocpp1.2", "V_15": "ocpp1.5", "V_16": "ocpp1.6"}
 
 
-async def handle(visit: Visit) -> web.Response | None:  # noqa: PLR0911
+async def handle(visit: Visit) -> web.Response | None:
     """Answer a request below ``/manager/chargepoints``; None when no handler matches."""
     path, method = visit.path[len(BASE) :], visit.request.method
     if method in ("GET", "HEAD"):
@@ -295,7 +295,7 @@ async def details(visit: Visit, pk: int) -> web.Response:
     return frame(visit, details_form(visit, row, from_row(visit.system.era, row)))
 
 
-async def _update(visit: Visit, posted: Mapping[str, str]) -> web.Response:  # noqa: PLR0911
+async def _update(visit: Visit, posted: Mapping[str, str]) -> web.Response:
     if "backToOverview" in posted:
         return _done(visit)
     if "update" not in posted:

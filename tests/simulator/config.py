@@ -87,7 +87,7 @@ def system_properties(definitions: Iterable[str], environ: Mapping[str, str]) ->
     for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"):
         words += [word[2:] for word in shlex.split(environ.get(name, "")) if word.startswith("-D")]
     for definition in [*words, *definitions]:
-        key, _, value = definition.partition("=")
+        key, _equals, value = definition.partition("=")
         result[key] = value
     return result
 

@@ -127,7 +127,7 @@ class FaultyProxy:
                 raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
             mode = MODES[mode]
         self.mode = mode if delay_s is None else replace(mode, delay_s=delay_s)
-        upstream_host, _, upstream_port = upstream.rpartition(":")
+        upstream_host, _colon, upstream_port = upstream.rpartition(":")
         self._upstream = (upstream_host, int(upstream_port))
         self._host = host
         self.port = port
@@ -313,7 +313,7 @@ async def _read_head(reader: asyncio.StreamReader) -> Message | None:
     first, *rest = raw.decode("latin-1")[:-4].split("\r\n")
     message = Message(first.split(" ", 2))
     for line in rest:
-        name, _, value = line.partition(":")
+        name, _colon, value = line.partition(":")
         message.headers.append((name, value.strip()))
     return message
 
@@ -457,7 +457,7 @@ def main() -> int:
     parser.add_argument("--upstream", required=True, metavar="HOST:PORT")
     parser.add_argument("--delay-s", type=float, help="seconds before every answer")
     given = parser.parse_args()
-    host, _, port = given.listen.rpartition(":")
+    host, _colon, port = given.listen.rpartition(":")
     asyncio.run(_run(given.mode, host or "127.0.0.1", int(port), given.upstream, given.delay_s))
     return 0
 

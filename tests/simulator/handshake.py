@@ -196,7 +196,7 @@ async def password_matches(password: str, hashed: str) -> bool:
         return False
 
 
-async def _basic_accepted(system: CentralSystem, request: web.Request, charge_box_id: str, row: Row) -> bool:  # noqa: PLR0911
+async def _basic_accepted(system: CentralSystem, request: web.Request, charge_box_id: str, row: Row) -> bool:
     def log(level: str, message: str) -> None:
         system.log.write(level, logs.CHARGE_POINT_SERVICE, message)
 

@@ -33,7 +33,7 @@ def payload_of(action: str, parameters: Mapping[str, object]) -> dict[str, objec
     return None
 
 
-async def handle(visit: Visit) -> web.Response | None:  # noqa: PLR0911
+async def handle(visit: Visit) -> web.Response | None:
     """Answer a request below ``/manager/operations``; None when no handler matches."""
     path, method = visit.path[len(BASE) :], visit.request.method
     if match := re.fullmatch(r"/tasks/(\d+)", path):

@@ -236,7 +236,7 @@ class Simulator:
         while time.monotonic() < deadline:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(1.0):
-                    _, writer = await asyncio.open_connection(url.host, url.port or 3306)
+                    _reader, writer = await asyncio.open_connection(url.host, url.port or 3306)
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()

@@ -149,7 +149,7 @@ async def _api_user(system: CentralSystem, username: str) -> RowMapping | None:
     return row
 
 
-async def _route(system: CentralSystem, request: web.Request, path: str) -> web.Response:  # noqa: PLR0911
+async def _route(system: CentralSystem, request: web.Request, path: str) -> web.Response:
     era, method = system.era, request.method
     if era.api_trailing_slash and path != "/":
         path = path.rstrip("/")

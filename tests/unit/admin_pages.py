@@ -168,7 +168,8 @@ class Pages:
             '<div class="info">A new version (9.9.9) is available!</div><table class="userInputFullPage">'
             f"<tr><td>Version:</td><td>{self.release}</td></tr><tr><td>Database Version:</td><td>{database}</td></tr>"
             f"<tr><td>Log File:</td><td>/var/log/steve.log</td></tr>"
-            f"<tr><td>System Time:</td><td>{system_time}</td></tr></table><table>{protocols}<tr><td>SOAP endpoint for OCPP:</td><td>http://x/services</td></tr></table>"
+            f"<tr><td>System Time:</td><td>{system_time}</td></tr></table><table>{protocols}"
+            f"<tr><td>SOAP endpoint for OCPP:</td><td>http://x/services</td></tr></table>"
         )
 
     def details(

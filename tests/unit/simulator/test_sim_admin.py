@@ -267,7 +267,7 @@ def test_unknown_list_holds_one_hundred_entries(start: Start, browse: Browse) ->
 
 
 @pytest.mark.parametrize(("release", "columns", "kind"), [("3.7.1", 4, "res"), ("3.14.1", 5, "res action")])
-def test_connected_stations_page_and_home_tile(  # noqa: PLR0917
+def test_connected_stations_page_and_home_tile(
     release: str, columns: int, kind: str, start: Start, browse: Browse, connect_charger: Any
 ) -> None:
     sim = start(release=release, charge_boxes=["CP1"])

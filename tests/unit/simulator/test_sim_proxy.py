@@ -62,7 +62,7 @@ def sim(start: Start) -> Running:
 )
 def test_gates_show_what_was_lost(mode: str, version_gate: int, last_gate: int, sim: Running) -> None:
     with running_proxy(mode, f"127.0.0.1:{sim.port}") as proxy:
-        status, headers, _ = ask(proxy.port, VERSION_GATE)
+        status, headers, _body = ask(proxy.port, VERSION_GATE)
         assert (status, headers["server"]) == (version_gate, "nginx/1.22.1")
         assert ask(proxy.port, LAST_GATE)[0] == last_gate
 
@@ -135,7 +135,7 @@ def test_session_runs_through_the_proxy(sim: Running, connect_charger: Any) -> N
 def test_connection_is_kept_open() -> None:
     with running_proxy("no-route", "127.0.0.1:1") as proxy:
         connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
-        for _ in range(3):
+        for _count in range(3):
             connection.request("GET", "/")
             answer = connection.getresponse()
             assert (answer.status, answer.getheader("Connection")) == (404, "keep-alive")
