@@ -18,16 +18,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.stack import engine, images
 from tests.stack.project import free_port
+from tests.stack.shell import CACHE
 
 NAME = "charge.example.net"
 
 
 def binary() -> str:
-    """Where nginx is. AssertionError when it is nowhere: these tests are nothing without it."""
+    """Where nginx is: this machine's own, else the one of the target image. These tests are nothing without it."""
     found = shutil.which("nginx") or ("/usr/sbin/nginx" if os.access("/usr/sbin/nginx", os.X_OK) else None)
-    assert found is not None, "nginx is not installed: install the package nginx-light (no service needs to run)."
-    return found
+    return found or str(from_target_image(CACHE / "nginx" / "nginx"))
+
+
+def from_target_image(copy: Path) -> Path:
+    """Copy nginx out of the target image; it needs nothing but common libraries of this machine.
+
+    AssertionError: it does not run here.
+    """
+    if not copy.exists():
+        there = engine.ensure()
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        container = there.docker("create", images.ensure(there).target).stdout.strip()
+        try:
+            there.docker("cp", f"{container}:/usr/sbin/nginx", str(copy))
+        finally:
+            there.docker("rm", "--force", container)
+    tried = subprocess.run([str(copy), "-v"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, f"nginx of the target image does not run here ({tried.stderr}): install nginx-light."
+    return copy
 
 
 class LocalNginx:

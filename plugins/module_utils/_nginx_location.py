@@ -1,0 +1,343 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The WebSocket location in nginx, from reading to proof. Edge: it joins the plan, the transaction and nginx.
+
+What is guaranteed about untested bytes: before any file that nginx includes changes, ``nginx -t`` has accepted a copy
+of the configuration as it will be (see ``_nginx_plan.rehearsal``). So a reload or restart by anybody else, at any
+moment, finds either the previous files or ones that were tested as a whole: the fragment is written first, while
+nothing includes it, and the one rename that brings it in (or, when only the fragment changes, replaces it) takes
+effect at once. What a test cannot foresee (a port taken meanwhile, an upstream that refuses) the reload and the proof
+find, and then the previous bytes come back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import Config, load, shown
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_files import Files
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import (
+    REHEARSAL_PREFIX,
+    Desired,
+    Plan,
+    Target,
+    diffs,
+    plan,
+    rehearsal,
+)
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
+from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, failed_because, probe
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.module_utils._transaction import (
+    Change,
+    Journal,
+    locked,
+    prepare_directory,
+    recover,
+    restorable,
+    transact,
+    write_file,
+)
+
+#: Seconds within which the proof must succeed: old workers may take a new connection while they shut down.
+PROOF_DEADLINE_S = 15.0
+_ENGINES = ("docker", "podman", "nerdctl", "kubectl", "docker-compose")
+
+
+class NotChangedError(SteveError):
+    """The plan refused; the sentence says why and that nothing was changed."""
+
+    code = "nginx-not-changed"
+
+    def __init__(self, conf: str, refusal: str, recovered: Sequence[str]) -> None:
+        self.recovered = tuple(recovered)
+        self.refusal = refusal
+        super().__init__("put the WebSocket location in place", shown(conf), refusal, "")
+
+    def sentence(self) -> str:
+        if not self.recovered:
+            return self.refusal
+        return f"What an interrupted run had left was undone first ({', '.join(self.recovered)}). {self.refusal}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where nginx and its files are.
+
+    Attributes:
+        conf: main configuration file as nginx sees it.
+        nginx_command: how to call nginx; everything before its last word runs other commands where nginx runs.
+        mounts: for an nginx in a container: directory as it sees it → directory on this host.
+        state_dir: where the journal stands while a change is under way.
+        reload: whether a running nginx is to load the change.
+    """
+
+    conf: str = "/etc/nginx/nginx.conf"
+    nginx_command: tuple[str, ...] = ("nginx",)
+    mounts: dict[str, str] = field(default_factory=dict)
+    state_dir: str = "/var/lib/chargeops.steve"
+    reload: bool = True
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Settings:
+        """The settings that a task gave.
+
+        Raises:
+            InputError: they cannot work.
+        """
+        mounts = options["mounts"] or {}
+        command = tuple(options["nginx_command"])
+        if not command:
+            raise InputError("nginx_command", "it is empty", "Give at least [nginx].")
+        for option in ("conf", "state_dir"):
+            if not os.path.isabs(options[option]):
+                raise InputError(option, f"{shown(options[option])} is not absolute", "Give the whole path.")
+        if not all(isinstance(path, str) and os.path.isabs(path) for pair in mounts.items() for path in pair):
+            advice = "Give absolute paths, e.g. mounts: {/etc/nginx/conf.d: /srv/steve/nginx}."
+            raise InputError("mounts", "it does not map absolute paths to absolute paths", advice)
+        if os.path.basename(command[0]) in _ENGINES and not mounts:
+            raise InputError(
+                "mounts",
+                "nginx runs in a container and no directory of its configuration is named",
+                "Say where its configuration lies on this host, e.g. mounts: {/etc/nginx/conf.d: /srv/steve/nginx}.",
+            )
+        return cls(options["conf"], command, dict(mounts), options["state_dir"], options["reload"])
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """The command prefix; empty when nginx reads the files of this host."""
+        return self.nginx_command[:-1] if self.mounts else ()
+
+    @property
+    def journal_dir(self) -> str:
+        """One per nginx, so that a run never recovers another one's files."""
+        identity = json.dumps([self.nginx_command, self.conf]).encode("utf-8")
+        return os.path.join(self.state_dir, "nginx-" + hashlib.sha256(identity).hexdigest()[:12])
+
+
+def ensure(
+    wanted: Desired, settings: Settings, check_mode: bool, prove: Callable[[Target], None] | None = None
+) -> dict[str, Any]:
+    """Make the location present.
+
+    Args:
+        wanted: what is wanted.
+        settings: where nginx is.
+        check_mode: say what would change, write nothing, run nothing that writes.
+        prove: raises SteveError when WebSockets do not get through; called with where to knock, after a reload.
+
+    Returns:
+        The result as documented for the module.
+
+    Raises:
+        SteveError: the plan refused, or a step failed and the previous state is back.
+    """
+    try:
+        return _Run(wanted, settings, prove).result(check_mode)
+    except OSError as error:
+        raise SteveError(
+            "change the nginx configuration",
+            inert(error.filename or settings.conf),
+            error.strerror or type(error).__name__,
+            "Check the directory, its file system and this user's rights, then run this again.",
+        ) from error
+
+
+def prover(
+    charge_box_id: str, connect_to: str | None = None, last_gate: bool = False, era: Era | None = None
+) -> Callable[[Target], None]:
+    """A proof that asks through nginx whether an upgrade would reach SteVe; it opens no session.
+
+    Args:
+        charge_box_id: an id that SteVe accepts.
+        connect_to: ``host:port`` to dial, where nginx is not reached at the address that it listens on.
+        last_gate: whether to send the last gate too; only with an id of no real station.
+        era: SteVe's release if it is known.
+    """
+
+    def prove(target: Target) -> None:
+        document = probe(
+            ProbeRequest(
+                url=target.url,
+                charge_box_ids=[charge_box_id],
+                gate_charge_box_id=charge_box_id,
+                last_gate=last_gate,
+                hop="proxy",
+                connect_to=connect_to or target.connect_to,
+                # The path is asked about, not the certificate, and nothing secret is sent.
+                validate_certs=False,
+                era=era,
+                timeout=5.0,
+                deadline=15.0,
+            )
+        )
+        got = failed_because(document, "refused")
+        if got is None and not document["upgrade_path"]["gates"]:
+            got = str(document["upgrade_path"]["reason"])
+        if got is not None:
+            raise SteveError(
+                "prove the WebSocket path through nginx",
+                target.url,
+                got.rstrip("."),
+                "See that SteVe runs, that the upstream is right and that SteVe accepts prove_charge_box_id.",
+                code="not-proven",
+            )
+
+    return prove
+
+
+class _Run:
+    def __init__(self, wanted: Desired, settings: Settings, prove: Callable[[Target], None] | None) -> None:
+        self.wanted = wanted
+        self.settings = settings
+        self.prove = prove
+        self.files = Files(settings.prefix, settings.mounts)
+        self.nginx = Nginx(settings.nginx_command, settings.conf, self.files)
+        self.journal = Journal(settings.journal_dir)
+        self.place = self._rehearsal_directory()
+
+    def result(self, check_mode: bool) -> dict[str, Any]:
+        if check_mode:
+            undone = restorable(self.journal.pending())
+            files = Files(self.settings.prefix, self.settings.mounts, undone)
+            return self._told(self._plan(files, list(undone)), list(undone))
+        with locked(self._here(self.place)):
+            try:
+                recovered = recover(self.journal, self._apply_recovered)
+                self._sweep()
+                decided = self._plan(self.files, recovered)
+                if decided.changes and decided.after is not None:
+                    self._carry_out(decided, decided.after)
+            finally:
+                self._tidy()
+        return self._told(decided, recovered)
+
+    def _plan(self, files: Files, recovered: Sequence[str]) -> Plan:
+        config = load(self.settings.conf, files)
+        decided = plan(config, files, self.wanted, files.read_optional(self.wanted.fragment))
+        if decided.refusal is not None:
+            raise NotChangedError(self.settings.conf, decided.refusal, recovered)
+        self.config = config
+        return decided
+
+    def _told(self, decided: Plan, recovered: Sequence[str]) -> dict[str, Any]:
+        return {
+            "changed": bool(decided.changes or recovered),
+            "action": decided.action,
+            "file": None if decided.file is None else shown(decided.file),
+            "line": decided.line,
+            "diff": diffs(decided.changes),
+            "recovered": [shown(path) for path in recovered],
+            "warnings": list(decided.warnings),
+        }
+
+    # -- carrying out ----------------------------------------------------------------------------------------
+
+    def _carry_out(self, decided: Plan, after: Config) -> None:
+        changes = [Change(self._writable(one.path), one.before, one.after) for one in decided.changes]
+        if self.settings.reload:
+            self.nginx.master(self.config)
+        self._rehearse(self.config, (), "before any change: ")
+        self._rehearse(after, [one.path for one in decided.changes], "")
+        prepare_directory(self.settings.journal_dir)
+        transact(self.journal, changes, self._apply, lambda: self._proven(decided.target))
+
+    def _apply(self) -> None:
+        if self.settings.reload:
+            self.nginx.reload(self.config)
+
+    def _apply_recovered(self) -> None:
+        """After a recovery: an nginx that runs may have loaded the bytes that are gone now."""
+        if not self.settings.reload:
+            return
+        config = load(self.settings.conf, Files(self.settings.prefix, self.settings.mounts))
+        try:
+            self.nginx.master(config)
+        except SteveError as error:
+            if error.code == "nginx-not-running":
+                return
+            raise
+        self.nginx.reload(config)
+
+    def _proven(self, target: Target | None) -> None:
+        if self.prove is None or target is None or not self.settings.reload:
+            return
+        end = time.monotonic() + PROOF_DEADLINE_S
+        while True:
+            try:
+                return self.prove(target)
+            except SteveError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.5)
+
+    def _rehearse(self, config: Config, changed: Sequence[str], when: str) -> None:
+        """``nginx -t`` on copies; see the module's docstring."""
+        copies = rehearsal(config, changed, self.place, redirect_pid=not self.settings.prefix)
+        try:
+            for copy in copies:
+                original = self.files.host_path(self.files.real(copy.original))
+                like = original if original is not None and os.path.exists(original) else None
+                write_file(self._here(copy.path), copy.data, like=like)
+            self.nginx.test(copies[0].path, {copy.path: when + copy.original for copy in copies})
+        finally:
+            self._sweep()
+
+    # -- places ----------------------------------------------------------------------------------------------
+
+    def _rehearsal_directory(self) -> str:
+        """The main file's directory as nginx sees it, or the fragment's where only that is on this host."""
+        for path in (self.settings.conf, self.wanted.fragment):
+            directory = os.path.dirname(path)
+            here = self.files.host_path(directory)
+            if here is not None and os.path.isdir(here):
+                return directory
+        raise SteveError(
+            "find a place for the fragment",
+            shown(self.wanted.fragment),
+            "its directory does not exist on this host",
+            "Make the directory, mount it into nginx's container, or choose another with the option fragment.",
+        )
+
+    def _here(self, path: str) -> str:
+        here = self.files.host_path(path)
+        if here is None:
+            raise AssertionError("a rehearsal stands outside of the mounts")
+        return here
+
+    def _writable(self, path: str) -> str:
+        here = self.files.host_path(self.files.real(path))
+        if here is None:
+            raise SteveError(
+                "change the nginx configuration",
+                shown(path),
+                "the file exists inside of the container only",
+                "Mount its directory from this host and name it in the option mounts.",
+            )
+        if not os.path.isdir(os.path.dirname(here)):
+            raise SteveError("change the nginx configuration", shown(path), "its directory does not exist", "Make it.")
+        return here
+
+    def _sweep(self) -> None:
+        """Remove the copies of this rehearsal, or of one that was interrupted (the lock is held)."""
+        directory = self._here(self.place)
+        for name in os.listdir(directory):
+            if name.startswith(REHEARSAL_PREFIX):
+                os.unlink(os.path.join(directory, name))
+
+    def _tidy(self) -> None:
+        """Leave no empty directories of ours behind."""
+        for directory in (self.settings.journal_dir, self.settings.state_dir):
+            with suppress(OSError):
+                os.rmdir(directory)

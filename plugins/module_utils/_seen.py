@@ -1,0 +1,103 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One request and what came of it, as judgements read it and as evidence shows it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.chargeops.steve.plugins.module_utils import _handshake
+from ansible_collections.chargeops.steve.plugins.module_utils._era import NEWEST, Era
+from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind, recognise
+from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+
+#: Characters of a body that evidence shows, and of those among which it looks for text.
+SHOWN_BODY = 200
+_READ_BODY = 4000
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>?", re.IGNORECASE | re.DOTALL)
+#: Headers that tell whose answer it is and why.
+_TELLING = (
+    "server", "via", "location", "www-authenticate", "content-type", "x-content-type-options", "retry-after",
+    "upgrade", "connection", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request and what came of it: an answer or a failure.
+
+    Attributes:
+        request: label of the request, inert.
+        answer: what came back.
+        failure: why nothing came back.
+        elapsed_s: seconds that took.
+        secrets: texts that must not stand in evidence.
+    """
+
+    request: str
+    answer: Answer | None = None
+    failure: Failure | None = None
+    elapsed_s: float = 0.0
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> int | None:
+        """Status of the answer, None without one."""
+        return None if self.answer is None else self.answer.status
+
+    def kind(self, era: Era) -> Kind | None:
+        """Whose answer it is, None without one."""
+        return None if self.answer is None else recognise(self.answer, era)
+
+    def failed(self, *kinds: str) -> bool:
+        """Whether there is no answer for one of these reasons."""
+        return self.failure is not None and self.failure.kind in kinds
+
+    def evidence(self, note: str | None = None) -> dict[str, Any]:
+        """The request and the answer as they stand in results: short, inert, without secrets."""
+        notes = [text for text in (note, self.failure.sentence if self.failure else None) if text]
+        if self.answer is None:
+            return {"request": self.request, "status": None, "headers": {}, "body": "", "note": "; ".join(notes)}
+        if self.answer.defect:
+            notes.append(self.answer.defect)
+        headers: dict[str, str] = {}
+        for name, value in self.answer.headers:
+            if name.lower() in _TELLING and len(headers) < len(_TELLING):
+                headers[inert(name, 40)] = inert(self._without_secrets(value), SHOWN_BODY)
+        body = self._without_secrets(self.answer.text())[:_READ_BODY]
+        if _handshake.is_html(self.answer):
+            body = _MARKUP.sub(" ", body)
+        return {
+            "request": self.request,
+            "status": self.answer.status,
+            "headers": headers,
+            "body": inert(" ".join(body.split()), SHOWN_BODY),
+            "note": "; ".join(notes),
+        }
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "\u2022\u2022\u2022")
+        return text
+
+
+def note(text: str) -> dict[str, Any]:
+    """Evidence that is no answer but a reason."""
+    return {"request": None, "status": None, "headers": {}, "body": "", "note": text}
+
+
+def narrowed(era: Era, answer: Answer) -> Era:
+    """What a refusal of SteVe's own on the WebSocket path adds to a detected range.
+
+    Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on.
+    """
+    if era.source == "given" or era.is_runbook or not _handshake.has_mark(answer):
+        return era
+    if recognise(answer, era) not in (Kind.EMPTY, Kind.UPGRADE_LOST):
+        return era
+    return era.narrowed(Era("3.6.0", NEWEST, era.source))
