@@ -155,7 +155,8 @@ def _ms(clock: Clock, start: float) -> float:
 
 
 def _socket_of(key: selectors.SelectorKey) -> socket.socket:
-    assert isinstance(key.fileobj, socket.socket)
+    if not isinstance(key.fileobj, socket.socket):
+        raise AssertionError
     return key.fileobj
 
 

@@ -24,7 +24,7 @@ from http.cookiejar import CookieJar
 from typing import Any, Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _options, _wire
+from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
@@ -169,7 +169,7 @@ class HttpClient:
         self._address = _options.host_and_port(connect_to) or (self.base.host, self.base.port)
         self._tls = None
         if self.base.scheme == "https":
-            self._tls = _wire.tls_context(validate_certs, ca_path, client_cert, client_key)
+            self._tls = _dial.tls_context(validate_certs, ca_path, client_cert, client_key)
         self._clock = clock
         self._end_of_call = clock() + deadline
         self._end_of_request = self._end_of_call
@@ -289,7 +289,7 @@ class HttpClient:
 
     def _open(self, attempted: str, target: str) -> _Stream:
         host, port = self._address
-        found = _wire.resolve(host, port, self._remaining())
+        found = _dial.resolve(host, port, self._remaining())
         if not isinstance(found, list):
             raise NotReachable(
                 attempted, target, found.sentence, "Check the name, and the resolver of the machine that asked.",

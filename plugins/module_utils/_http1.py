@@ -282,7 +282,8 @@ class AnswerReader:
         return done
 
     def _finish(self, defect: str | None, reusable: bool) -> Answer:
-        assert self._head is not None
+        if self._head is None:
+            raise AssertionError
         self.rest = bytes(self._buffer)
         self._buffer.clear()
         self.answer = Answer(

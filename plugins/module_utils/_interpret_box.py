@@ -148,7 +148,8 @@ _BOX_FAILURES = {
 
 
 def _unanswered_box(seen: Seen) -> ChargeBox:
-    assert seen.failure is not None
+    if seen.failure is None:
+        raise AssertionError
     candidates = _BOX_FAILURES.get(seen.failure.kind, ())
     why = None
     if seen.failure.kind == "timeout":
@@ -251,7 +252,8 @@ _EMPTY_ANSWERS = {400: _box_400, 401: _box_401, 404: _box_404}
 
 def _odd_answer(case: BoxCase, seen: Seen, kind: Kind) -> ChargeBox:
     """An answer that is no verdict of SteVe's on the id."""
-    assert seen.answer is not None
+    if seen.answer is None:
+        raise AssertionError
     status = seen.answer.status
     if kind in (Kind.SIGNIN, Kind.PAGE) and _handshake.stopped_by_firewall(case.charge_box_id):
         return _refused("charge-box-id-invalid", "id", seen, why="its path is refused before SteVe looks at it")

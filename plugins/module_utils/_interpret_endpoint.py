@@ -166,7 +166,8 @@ def _refuses_plain(answer: Answer) -> bool:
 
 def _no_answer(case: EndpointCase, seen: Seen) -> Endpoint | Ask:
     """The connection stands, and no HTTP answer came."""
-    assert seen.failure is not None
+    if seen.failure is None:
+        raise AssertionError
     kind = seen.failure.kind
     if kind == "deadline":
         return _open(("http-timeout",), (seen.evidence(),), "unreachable")
@@ -183,7 +184,8 @@ def _no_answer(case: EndpointCase, seen: Seen) -> Endpoint | Ask:
 
 def _silent_path(case: EndpointCase, signin: Seen, path: Seen) -> Endpoint:
     """The sign-in page was answered somehow, the WebSocket path was not."""
-    assert path.failure is not None
+    if path.failure is None:
+        raise AssertionError
     evidence = (signin.evidence(), path.evidence())
     if path.failed("timeout"):
         if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:

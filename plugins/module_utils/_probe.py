@@ -159,7 +159,7 @@ class _Probe:
         self._request = request
         self._clock = clock
         self._url = _handshake.parse_url(request.url)
-        self._ids = _options.charge_box_ids(list(request.charge_box_ids)) if request.ask_ids else []
+        self._ids = _options.charge_box_ids(request.charge_box_ids) if request.ask_ids else []
         self._offered = _handshake.check_subprotocols(request.subprotocols)
         self._dial = _options.host_and_port(request.connect_to) or (self._url.host, self._url.port)
         self._passwords = _options.passwords(request.passwords)
@@ -206,7 +206,8 @@ class _Probe:
             step = _interpret_endpoint.endpoint(case)
             if isinstance(step, _interpret_endpoint.Endpoint):
                 return step
-            assert step not in seen, "a question is asked once"
+            if step in seen:
+                raise AssertionError("a question is asked once")
             seen[step] = self._ask_endpoint(step)
             if step is Ask.SIGNIN and self._request.era is None and seen[step].kind(self._era) is Kind.SIGNIN_PAGE:
                 self._detect_era()
@@ -228,14 +229,16 @@ class _Probe:
         ]  # fmt: skip
         connected = [item for item in dialled if item.sock is not None]
         for item in connected[1:]:
-            assert item.sock is not None
+            if item.sock is None:
+                raise AssertionError
             item.sock.close()
         if not connected:
             return [item.failure for item in dialled if item.failure is not None]
         self._address = connected[0].address
         self._wire = self._new_wire(self._context, request.rate)
         first = connected[0].sock
-        assert first is not None
+        if first is None:
+            raise AssertionError
         self._wire.adopt(first)
         return []
 
@@ -252,7 +255,7 @@ class _Probe:
         """The id of the first preflight: the dedicated one, else one whose spelling cannot cause the answer."""
         if self._request.gate_charge_box_id is not None:
             return _options.charge_box_id(self._request.gate_charge_box_id, "gate_charge_box_id")
-        ids = self._ids or _options.charge_box_ids(list(self._request.charge_box_ids))
+        ids = self._ids or _options.charge_box_ids(self._request.charge_box_ids)
         plain = (item for item in ids if _handshake.is_plain(item))
         return next(plain, ids[0] if ids else None)
 
@@ -264,10 +267,13 @@ class _Probe:
             self._take_preflight(self._scout, seen)
             return seen
         if ask is Ask.KNOWN_PATH:
-            assert self._scout is not None
+            if self._scout is None:
+                raise AssertionError
             authorization = self._authorization(self._scout)
             known = self._url.known_path
-            return self._ask(_handshake.preflight(self._url, self._scout, self._offered, authorization, known))
+            seen = self._ask(_handshake.preflight(self._url, self._scout, self._offered, authorization, known))
+            self._note_knock(self._scout, seen)
+            return seen
         if ask is Ask.OTHER_SCHEME:
             return self._ask_other_scheme()
         context = _interpret_endpoint.CONTEXTS.get(ask, self._url.context)
@@ -276,7 +282,9 @@ class _Probe:
     def _ask_other_scheme(self) -> Seen:
         """The sign-in page with TLS where the URL has none, and without where it has."""
         request = _handshake.page(self._url, self._url.context + _handshake.SIGNIN)
-        reply = self._new_wire(None if self._url.secure else self._tls(False), 0.0).ask(request.data)
+        wire = self._new_wire(None if self._url.secure else self._tls(False), 0.0)
+        reply = wire.ask(request.data)
+        self._close_unwanted(reply)
         label = f"{request.label} {'without' if self._url.secure else 'over'} TLS"
         # What matters is whether the other side speaks TLS, not what it answers then.
         failure = None if reply.tls is not None else reply.failure
@@ -321,8 +329,8 @@ class _Probe:
             if item not in self._rows:
                 self._rows[item] = _interpret_box.not_asked(reason, candidates)
         if self._scout in self._preflights and self._scout not in self._rows:
-            # The id of the gates that nobody asked about: it may have knocked.
-            self._judge([self._scout], False)
+            # The id of the gates that nobody asked about.
+            self._note_knock(self._scout, self._preflights[self._scout])
 
     def _why_not_the_rest(self) -> tuple[str | None, tuple[str, ...]]:
         """Why the other ids are left alone after the first one, and what they may suffer from."""
@@ -352,6 +360,7 @@ class _Probe:
                 yield Job(item, request.data)
 
         def done(job: Job, reply: Reply) -> None:
+            self._close_unwanted(reply)
             self._take_preflight(job.key, self._seen(requests.pop(job.key), reply))
 
         return self._wire.ask_many(jobs(), self._request.concurrency, done)
@@ -376,7 +385,8 @@ class _Probe:
             for item, answers in seen.items():
                 step = _interpret_box.charge_box(_interpret_box.BoxCase(item, item in self._passwords, answers), facts)
                 if isinstance(step, AskBox):
-                    assert step not in answers, "a question is asked once"
+                    if step in answers:
+                        raise AssertionError("a question is asked once")
                     asks[item] = step
                 else:
                     rows[item] = step
@@ -395,6 +405,7 @@ class _Probe:
         replies: dict[str, Seen] = {}
 
         def done(job: Job, reply: Reply) -> None:
+            self._close_unwanted(reply)
             replies[job.key] = self._seen(requests[job.key], reply)
 
         jobs = (Job(item, request.data) for item, request in requests.items())
@@ -409,7 +420,8 @@ class _Probe:
             return _handshake.preflight(self._url, charge_box_id, (), authorization)
         if ask is AskBox.WITH_OCPP16:
             return _handshake.preflight(self._url, charge_box_id, ("ocpp1.6",), authorization)
-        assert ask is AskBox.MALFORMED_BASIC
+        if ask is not AskBox.MALFORMED_BASIC:
+            raise AssertionError
         return _handshake.preflight(self._url, charge_box_id, self._offered, _handshake.MALFORMED_BASIC)
 
     def _preflight(self, charge_box_id: str) -> _handshake.Request:
@@ -445,12 +457,7 @@ class _Probe:
     def _gate(self, build: _handshake.GateBuilder, charge_box_id: str) -> Seen:
         """Send a gate; a session that it opened against all rules is closed at once and counted."""
         key = _new_key()
-        request = build(self._url, charge_box_id, self._offered, key, self._authorization(charge_box_id))
-        reply = self._wire.ask(request.data)
-        if reply.stream is not None:
-            self._sessions_opened += 1
-            _session.close_at_once(reply.stream, self._clock)
-        return self._seen(request, reply)
+        return self._ask(build(self._url, charge_box_id, self._offered, key, self._authorization(charge_box_id)))
 
     # -- sessions ----------------------------------------------------------------------------------------------
 
@@ -501,11 +508,19 @@ class _Probe:
 
     def _ask(self, request: _handshake.Request) -> Seen:
         reply = self._wire.ask(request.data)
+        self._close_unwanted(reply)
+        return self._seen(request, reply)
+
+    def _close_unwanted(self, reply: Reply) -> None:
+        """A 101 to what is no handshake (a gate, a plain GET): closed at once and counted."""
         if reply.stream is not None:
-            # A 101 to a plain GET: whatever this is, it is not held open.
             self._sessions_opened += 1
             _session.close_at_once(reply.stream, self._clock)
-        return self._seen(request, reply)
+
+    def _note_knock(self, charge_box_id: str, seen: Seen) -> None:
+        """Remember an id that SteVe may have counted as unknown."""
+        if seen.kind(self._era) is Kind.EMPTY and seen.status == 404:
+            self._knocks[charge_box_id] = None
 
     @staticmethod
     def _seen(request: _handshake.Request, reply: Reply) -> Seen:

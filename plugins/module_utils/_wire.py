@@ -292,7 +292,8 @@ class Wire:
         connection.state = "tls"
 
     def _shake_hands(self, connection: _Connection) -> None:
-        assert isinstance(connection.sock, ssl.SSLSocket)
+        if not isinstance(connection.sock, ssl.SSLSocket):
+            raise AssertionError
         try:
             connection.sock.do_handshake()
         except ssl.SSLWantReadError:
@@ -368,7 +369,8 @@ class Wire:
     def _complete(self, connection: _Connection) -> None:
         now = self._clock.monotonic()
         job, reader, answer = connection.job, connection.reader, connection.reader.answer
-        assert job is not None and answer is not None
+        if job is None or answer is None:
+            raise AssertionError
         stream = None
         tls = connection.sock.version() if isinstance(connection.sock, ssl.SSLSocket) else None
         if answer.status == 101:

@@ -108,6 +108,7 @@ options:
   rate:
     description:
       - Requests per second, V(0) for no limit.
+      - With many charge boxes this and O(deadline) belong together.
     type: float
     default: 100
   fail_on:

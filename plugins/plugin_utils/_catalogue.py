@@ -53,8 +53,8 @@ class Entry:
         meaning: what it means for the charger.
         needs: ids that must not fail for this question to make sense. A plain id is looked up on the same hop, or
             on the host where it has no hop; ``id@direct`` on the direct hop; a ``direct:`` prefix applies the
-            need only to the check of the direct hop, ``behind:`` only to those of the proxy and the public hop, ``open:``
-            only while nothing was seen (a failure that was seen stands by itself).
+            need only to the check of the direct hop, ``behind:`` only to those of the proxy and the public hop,
+            ``open:`` only while nothing was seen (a failure that was seen stands by itself).
         evidence: sources that a finding of this id cites.
         remedy: what to do.
         side_effect: of looking: ``none`` | ``log-line`` | ``unknown-list`` | ``may-register``.
@@ -94,6 +94,7 @@ _PATH = (
 )  # fmt: skip
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
 _BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
+_OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN))
 _IDS = (*_APP_DOWN, *_PATH, "db-unreachable")
 
 
@@ -155,7 +156,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "db-unreachable", "app", FAIL, HOST, "SteVe cannot reach its data base",
         "Every handshake hangs for 30 seconds and is then refused, while the sign-in page still answers at once.",
-        ("compose-project-missing", *(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN)),
+        ("compose-project-missing", *_OPEN_DIRECT),
         ("compose", "probe", "admin"),
         Remedy("Start or unfreeze the data base; SteVe recovers by itself within seconds.", "operator"),
         "log-line",

@@ -324,10 +324,10 @@ def _run_in_a_process(case: Case, results: Any) -> None:
 def test_two_runs_at_once_make_one_change(case: Case) -> None:
     context = multiprocessing.get_context("fork")
     results = context.Queue()
-    both = [context.Process(target=_run_in_a_process, args=(case, results)) for _ in range(2)]
+    both = [context.Process(target=_run_in_a_process, args=(case, results)) for _count in range(2)]
     for one in both:
         one.start()
-    seen = sorted(results.get(timeout=30) for _ in both)
+    seen = sorted(results.get(timeout=30) for _process in both)
     for one in both:
         one.join()
     results.close()

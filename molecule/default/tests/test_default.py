@@ -13,8 +13,8 @@ from testinfra.host import Host
 
 sys.path.insert(0, os.environ["STEVE_CHECKOUT"])
 
-from tests.stack import engine, images  # noqa: E402
-from tests.stack.project import Stack  # noqa: E402
+from tests.stack import engine, images
+from tests.stack.project import Stack
 
 
 def stack() -> Stack:

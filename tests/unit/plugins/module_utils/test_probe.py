@@ -294,6 +294,23 @@ def test_a_wrong_path_is_named(steve: Running, path: str, finding: str, ids: lis
         assert any("the context is /steve" in item["note"] for item in endpoint["evidence"])
 
 
+def test_an_unknown_id_that_is_asked_at_the_right_path_has_knocked(modern: Running) -> None:
+    document = run(f"ws://127.0.0.1:{modern.port}/steve/websocket/CentralSystem", "nobody-1")
+    assert document["endpoint"]["finding"] == "wrong-path"
+    assert document["side_effects"]["knocks"] == ["nobody-1"]
+    assert "nobody-1" in json.dumps(modern.control.unknown())
+
+
+def test_a_101_to_a_plain_request_is_not_held_open() -> None:
+    def behave(data: bytes) -> bytes:
+        return page(SIGNIN_PAGE) if b"/manager/signin" in data else b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+
+    with serving(fake_servers.answering([], behave)) as fake:
+        document = run(fake.ws_url, "CP-1", era=_era.given("3.14.1"))
+    assert (document["endpoint"]["verdict"], document["endpoint"]["finding"]) == ("wrong", None)
+    assert document["side_effects"]["sessions_opened"] == 1
+
+
 # -- without the data base
 
 
@@ -527,6 +544,7 @@ def test_a_full_handshake_that_is_stripped_is_no_verdict_on_the_id(steve: Runnin
     [
         {"url": "http://x/steve/websocket/CentralSystemService"},
         {"charge_box_ids": ["", "a"]},
+        {"charge_box_ids": "CP-1"},
         {"gate_charge_box_id": ""},
         {"subprotocols": ["a b"]},
         {"timeout": -1.0},
