@@ -42,6 +42,9 @@ types: python ## mypy --strict
 sanity: python ## ansible-test sanity
 	$(TESTS) sanity
 
+docs: python ## Write docs/findings.md again from the catalogue
+	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
+
 lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)
 	@$(PYTHON) tests/bootstrap.py lock
 

@@ -38,6 +38,10 @@ CONNECT_ERRORS = frozenset({2002, 2003, 2005, 2006, 2013, 2014, 2055, 1040, 1053
 """MySQL error numbers that mean "no connection", not "wrong statement"."""
 
 
+SQLITE_START_S = 20.0
+"""Seconds that creating the tables of a SQLite data base may take, also on a busy machine."""
+
+
 class PoolTimeoutError(Exception):
     """No connection within the pool's timeout (Java: SQLTransientConnectionException)."""
 
@@ -121,8 +125,10 @@ class Store:
         Raises UnusableDataBaseError (kinds: unreachable, refused-login, unknown-schema, time-zone).
         """
         self._simulated_start_failure()
+        # A file needs no network: a short pool timeout is meant for later questions, not for creating the tables.
+        patience_s = max(self.pool_timeout_s, SQLITE_START_S) if self.is_sqlite else self.pool_timeout_s
         try:
-            async with asyncio.timeout(self.pool_timeout_s):
+            async with asyncio.timeout(patience_s):
                 await self._attempt(self._prepare)
         except TimeoutError:
             raise UnusableDataBaseError("unreachable", "connect timed out") from None
