@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-unit test-integration molecule lint types sanity lock clean
+.PHONY: help python env demo test test-unit test-integration molecule lint types sanity docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile

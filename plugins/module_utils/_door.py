@@ -14,12 +14,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._errors import Ste
 
 
 def finish(module: AnsibleModule, result: dict[str, Any]) -> NoReturn:
-    """End a module; ``failed: true`` in the result makes the task fail after the work was done."""
-    failed = bool(result.get("failed"))
-    sealed = {KEY: seal(result)}
-    if failed:
-        module.fail_json(msg="The module failed; its own action plugin shows the reason.", **sealed)
-    module.exit_json(changed=bool(result.get("changed")), **sealed)
+    """End a module. A failure is sealed too; the action plugin makes the task fail with its words."""
+    module.exit_json(changed=bool(result.get("changed")), **{KEY: seal(result)})
 
 
 def run(module: AnsibleModule, work: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:

@@ -35,8 +35,6 @@ class EnvelopeAction(ActionBase):
         sealed = result.pop(KEY, None)
         if sealed is None:
             return result
-        if result.get("failed"):
-            result.pop("msg", None)
         try:
             result.update(unseal(str(sealed)))
         except ValueError as error:
