@@ -90,7 +90,7 @@ def test_a_changed_env_file_is_applied_after_permission(stack: Stack) -> None:
     assert stack.container("app") == before
 
     database = stack.container("db")
-    done = remediate(stack, steve_allow_restart=True)
+    done = remediate(stack, steve_allow_restart="true")  # as -e steve_allow_restart=true gives it
     assert done.code == 0, done.output
     assert done.ids() == []
     assert stack.container("app") != before
