@@ -147,6 +147,7 @@ class Observer:
                 "url": self.options.url,
                 "public_ws_url": self.options.public_ws_url,
                 "admin": self.options.username is not None,
+                "probe_charge_box_id": self.options.probe_charge_box_id,
             },
             "parts": {name: self.parts[name] for name in PART_NAMES},
             "changed": False,
@@ -258,12 +259,23 @@ class Observer:
         if target is None:
             self.skipped_hops["proxy"] = reason
             return results
-        accepted = _accepted(direct)
-        asked_directly = direct["endpoint"]["verdict"] == "reachable"
-        ids = accepted[:1] if asked_directly else self._ids_to_ask()
-        last_gate = self.options.probe_charge_box_id is not None or self._extensions_left_alone()
-        results.append(self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate))
+        results.append(self._proxy_probe(target, direct))
         return results
+
+    def _proxy_probe(self, target: str, direct: dict[str, Any]) -> dict[str, Any]:
+        """One id is enough for the path; the dedicated one where there is one.
+
+        What removes Sec-WebSocket-Extensions would turn the last gate into a real session, so it is sent with the
+        dedicated id, or through an nginx whose configuration was read and leaves that header alone.
+        """
+        dedicated = self.options.probe_charge_box_id
+        ids = _accepted(direct) if direct["endpoint"]["verdict"] == "reachable" else self._ids_to_ask()
+        if dedicated in ids and dedicated is not None:
+            ids = [dedicated]
+        elif direct["endpoint"]["verdict"] == "reachable":
+            ids = ids[:1]
+        last_gate = ids == [dedicated] or self._extensions_left_alone()
+        return self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate)
 
     def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
         request = _probe.ProbeRequest(

@@ -143,10 +143,9 @@ def merge(host: str, documents: list[dict[str, Any]]) -> HostView:
 
 
 def gate_charge_box_id(observation: dict[str, Any]) -> str | None:
-    """An id that this host's SteVe accepted, for the probes from other vantages."""
+    """An id that this host's SteVe accepted, for the probes from other vantages: the dedicated one if possible."""
     probes = observation["parts"]["probes"]
-    for result in probes["data"] or [] if probes["status"] == "ok" else []:
-        for row in result.get("probes", []):
-            if row["verdict"] == "accepted":
-                return str(row["charge_box_id"])
-    return None
+    results = probes["data"] or [] if probes["status"] == "ok" else []
+    accepted = [row["charge_box_id"] for result in results for row in result["probes"] if row["verdict"] == "accepted"]
+    dedicated = observation["asked"].get("probe_charge_box_id")
+    return dedicated if dedicated in accepted else next(iter(accepted), None)

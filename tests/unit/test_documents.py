@@ -15,6 +15,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._observe import Ob
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import probe as send
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
+from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_charge_box_id
 from jsonschema import Draft202012Validator
 
 from tests.simulator import running_simulator
@@ -96,3 +97,24 @@ def test_no_secret_stands_in_an_observation() -> None:
         observation = Observer(options).observe()
     assert observation["parts"]["admin"]["status"] == "ok"
     assert "s3cret-4711" not in json.dumps(observation)
+
+
+def established(steve: Any) -> list[str]:
+    """Log lines of the sessions that SteVe saw."""
+    return [line for line in steve.control.log() if "Connection is established" in line]
+
+
+@pytest.mark.parametrize("dedicated", [None, "PROBE1"])
+def test_a_proxy_that_removes_extensions_never_costs_a_real_station_its_session(dedicated: str | None) -> None:
+    with (
+        running_simulator(release="3.14.1", charge_boxes=["CP-1", "PROBE1"]) as steve,
+        running_proxy("strip-extensions", f"127.0.0.1:{steve.port}") as proxy,
+    ):
+        public = f"ws://127.0.0.1:{proxy.port}{PATH}"
+        given = {"url": steve.url, "public_ws_url": public, "probe_charge_box_id": dedicated}
+        observation = Observer(options_from(DEFAULTS | given)).observe()
+        opened = established(steve)
+    through_proxy = observation["parts"]["probes"]["data"][1]
+    assert through_proxy["side_effects"]["sessions_opened"] == len(opened) == (0 if dedicated is None else 1)
+    assert all("chargeBoxId=PROBE1," in line for line in opened)
+    assert gate_charge_box_id(observation) == (dedicated or "CP-1")
