@@ -182,7 +182,7 @@ def _probe_evidence(items: Any, probe: Probe) -> tuple[dict[str, str], ...]:
             if name.lower() in ("server", "location", "www-authenticate"):
                 words.append(f"{name}: {inert(value, 80)}")
         if item.get("body"):
-            words.append(f"\u201c{inert(item['body'], 80)}\u201d")
+            words.append(f'"{inert(item["body"], 80)}"')
         if item.get("note"):
             words.append(f"({inert(item['note'], 240)})")
         result.append({"source": source, "detail": " ".join(words)})
