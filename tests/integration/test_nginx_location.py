@@ -31,6 +31,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 
 from tests.integration.local_nginx import NAME, LocalNginx, Upstream, ask, status, upstream
 from tests.integration.one_task import changed_lines, task
+from tests.stack.project import free_port
 from tests.unit.killing import CountedOs, killed
 
 SITE = ("location / { return 404; } # the site's own",)
@@ -403,14 +404,13 @@ def random_locations(dice: random.Random, depth: int, prefix: str) -> Iterator[s
 def test_nginx_chooses_the_server_and_location_that_we_compute(nginx: LocalNginx, seed: int) -> None:
     dice = random.Random(seed)
     (nginx.sites / "site.conf").unlink()
-    ports: dict[int, list[str]] = {}
+    ports = [nginx.port, free_port(), free_port()]
     for server in range(12):
         names = dice.sample(NAMES, 2)
-        first = not ports.get(nginx.port + server // 4)
-        ports.setdefault(nginx.port + server // 4, []).append("")
+        port, first = ports[server // 4], server % 4 == 0
         default = "" if first or dice.random() < 0.9 else " default_server"
         parts = [
-            f"listen 127.0.0.1:{nginx.port + server // 4}{default};",
+            f"listen 127.0.0.1:{port}{default};",
             f"server_name {' '.join(name or chr(34) * 2 for name in names)};",
             f"add_header X-Server s{server} always;",
             f"root {nginx.directory}/none;",
