@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import chargepoints, operations, repository, signin
 from .central import CentralSystem
-from .handshake import SUPPORTED, no_mapping
+from .handshake import no_mapping
 from .pages import (
     Visit,
     epoch_ms,
@@ -27,7 +27,7 @@ from .pages import (
     row,
     text_input,
 )
-from .responses import redirect, security_headers, to_signin
+from .responses import challenge, redirect, security_headers, to_signin
 from .store import PoolTimeoutError
 
 VERSION_LABELS = {"ocpp1.2": "OCPP 1.2", "ocpp1.5": "OCPP 1.5", "ocpp1.6": "OCPP 1.6"}
@@ -41,7 +41,9 @@ async def handle(system: CentralSystem, request: web.Request, path: str) -> web.
         return signin.page(system, request)
     session = system.logins.current(request)
     if session is None or session.user is None:
-        return to_signin(system, request)
+        session = await signin.by_basic(system, request)
+    if session is None:
+        return _not_signed_in(system, request)
     if path == "/manager/signout":
         system.logins.invalidate(session)
         return redirect(system, request, f"{system.context}/manager/signin")
@@ -57,6 +59,14 @@ async def handle(system: CentralSystem, request: web.Request, path: str) -> web.
             visit,
             f"Error getting connection from data source HikariDataSource (HikariPool-1): {error}",
         )
+
+
+def _not_signed_in(system: CentralSystem, request: web.Request) -> web.Response:
+    """Clients that do not ask for HTML are asked for HTTP Basic where that is accepted (Spring's entry points)."""
+    wants_html = "text/html" in request.headers.get("Accept", "")
+    if system.era.manager_accepts_basic and not wants_html:
+        return challenge(system, request)
+    return to_signin(system, request)
 
 
 async def _route(visit: Visit) -> web.StreamResponse:
@@ -253,7 +263,7 @@ async def about(visit: Visit) -> web.Response:
         ),
     ]
     if system.era.shows_enabled_protocols:
-        names = [f"{name}{kind}" for name in sorted(SUPPORTED) for kind in "SJ"]
+        names = [f"{name}{kind}" for name in sorted(system.era.supported_protocols) for kind in "SJ"]
         endpoints.insert(0, row("Enabled OCPP Protocols:", escape(", ".join(names))))
     body = (
         '<div class="content"><section><span>About SteVe</span></section>'

@@ -52,7 +52,7 @@ def build_application(system: CentralSystem) -> web.Application:
 def _headers_hook(
     system: CentralSystem,
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    async def hook(_request: web.Request, response: web.StreamResponse) -> None:
+    async def hook(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers.pop("Server", None)
         headers.pop("Date", None)
@@ -60,12 +60,20 @@ def _headers_hook(
             headers["Date"] = format_datetime(system.now().replace(tzinfo=UTC), usegmt=True)
         if headers.get("Content-Type") == "application/octet-stream":
             del headers["Content-Type"]
+        if not _is_filtered(system, raw_path(request)):
+            for name in ("X-Content-Type-Options", "X-XSS-Protection", "X-Frame-Options"):
+                headers.popall(name, None)
         if response.status == 101:
             headers["Connection"] = "Upgrade"
             if system.era.headers_on_101:
                 headers.update(security_headers(system))
 
     return hook
+
+
+def _is_filtered(system: CentralSystem, path: str) -> bool:
+    """Whether Spring Security's filter covers the path (with context)."""
+    return system.era.filter_scope != "manager" or path.startswith(f"{system.context}/manager")
 
 
 async def _answer(system: CentralSystem, request: web.Request) -> web.StreamResponse:
@@ -102,15 +110,15 @@ async def _container(system: CentralSystem, request: web.Request) -> web.StreamR
     context = system.context
     home = f"{context}/manager/home"
     if path == "/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False)
+        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
     if path == context:
         if system.era.root_redirects_home:
-            return redirect(system, request, home, secured=False)
+            return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
         return redirect(system, request, f"{context}/", secured=False, status=301)
     if not path.startswith(f"{context}/"):
         return container_page(system, request, 404, secured=False)
     if path == f"{context}/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False)
+        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
     return await _firewall(system, request, path[len(context) :])
 
 
@@ -144,8 +152,10 @@ async def _firewall(system: CentralSystem, request: web.Request, path: str) -> w
 async def _security(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:
     """Spring Security's filter chains, then the handlers."""
     era = system.era
-    if not era.filter_covers_all and _is_open(path):
+    if era.filter_scope != "all" and _is_open(path):
         return _open_resource(system, request, path)
+    if not _is_filtered(system, system.context + path):
+        return await _handlers(system, request, path)
     if era.api != "none" and (path == "/api" or path.startswith("/api/")):
         return await webapi.handle(system, request, path)
     if request.method not in SAFE_METHODS and not path.startswith("/services/"):
@@ -154,6 +164,10 @@ async def _security(system: CentralSystem, request: web.Request, path: str) -> w
             return refusal
     if system.logins.is_stale(request):
         return to_signin(system, request)
+    return await _handlers(system, request, path)
+
+
+async def _handlers(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:
     if path == "/":
         return redirect(system, request, f"{system.context}/manager")
     if _is_open(path):
@@ -162,7 +176,7 @@ async def _security(system: CentralSystem, request: web.Request, path: str) -> w
         return await _websocket(system, request, path[len(handshake.PREFIX) :])
     if path == "/manager" or path.startswith("/manager/"):
         return await admin.handle(system, request, path)
-    if era.denies_unknown_paths:
+    if system.era.denies_unknown_paths:
         return to_signin(system, request)
     return handshake.no_mapping(system, request)
 
@@ -181,7 +195,7 @@ def _is_open(path: str) -> bool:
 
 def _open_resource(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:
     """Static files and the SOAP services (CXF), which need no sign-in."""
-    base = security_headers(system) if system.era.filter_covers_all else {}
+    base = security_headers(system) if system.era.filter_scope == "all" else {}
     if path == "/static/css/style.css":
         css = b"/* simulator */ body { font-family: sans-serif; } .error { color: #a00; }\n"
         return web.Response(body=css, headers={**base, "Content-Type": "text/css"})
@@ -196,5 +210,5 @@ def _open_resource(system: CentralSystem, request: web.Request, path: str) -> we
         "HEAD",
     ):
         # CXF answers a GET of a SOAP endpoint with 200 and nothing, also for a complete upgrade request.
-        return empty(system, 200, secured=system.era.filter_covers_all)
-    return empty(system, 500, secured=system.era.filter_covers_all)
+        return empty(system, 200, secured=system.era.filter_scope == "all")
+    return empty(system, 500, secured=system.era.filter_scope == "all")

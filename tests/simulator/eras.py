@@ -38,6 +38,9 @@ class Era:
     """The behaviour of one release. Times in seconds unless the name says otherwise."""
 
     release: str
+    evidence: Literal["recorded", "seen live", "from source", "documented"]
+    """Where the facts come from: every answer compared with a recording, the handshake seen on a live server, the
+    release's source, or a fork's client and documentation."""
 
     # --- container -------------------------------------------------------------------------------------------
     sends_date: bool
@@ -52,12 +55,17 @@ class Era:
     root_redirects_home: bool
     """``GET /`` outside the context: 302 to home, otherwise a 404 page."""
     location_absolute: bool
+    root_location_absolute: bool
+    """The same for the container's own redirect of the server root."""
     honours_forwarded: bool
     """X-Forwarded-Proto/-Host change redirects (Jetty's ForwardedRequestCustomizer, 3.5.0 to 3.8.0)."""
 
     # --- security filter -------------------------------------------------------------------------------------
-    filter_covers_all: bool
-    """Security headers and stale-cookie handling also on /static and /services."""
+    filter_scope: Literal["manager", "application", "all"]
+    """Where security headers and stale-cookie handling apply: /manager only (<= 3.5.1), everything but /static and
+    /services, or everything."""
+    manager_accepts_basic: bool
+    """HTTP Basic below /manager, and 401 with a challenge for clients that do not ask for HTML (3.4.x)."""
     denies_unknown_paths: bool
     """Unknown paths in the context: 302 to sign-in (deny by default) instead of a 404 page."""
     error_dispatch_to_signin: bool
@@ -67,6 +75,14 @@ class Era:
     xss_protection: str
 
     # --- handshake -------------------------------------------------------------------------------------------
+    spring_checks_first: bool
+    """Spring's five checks come before SteVe's own, whose refusals are exceptions: 500 pages (<= 3.4.8)."""
+    id_is_last_segment: bool
+    """The id is the last segment of the decoded path (<= 3.4.9) instead of all that follows the prefix."""
+    id_case_sensitive: bool
+    """Only the runbook dialect compares ids exactly; SteVe leaves it to the data base's collation."""
+    missing_protocol_status: int
+    supported_protocols: tuple[str, ...]
     id_pattern: str | None
     unknown_id_status: int
     unsupported_protocol_status: int
@@ -92,7 +108,9 @@ class Era:
 
     # --- admin pages, Web API --------------------------------------------------------------------------------
     users_in_database: bool
-    api: Literal["none", "header", "basic"]
+    api: Literal["none", "header", "basic", "bearer"]
+    api_charge_boxes: bool
+    """GET /api/v1/chargeBoxes and /api/v1/operations/tasks/{id} (ExpresSync's fork)."""
     api_unknown_path_status: int
     api_trailing_slash: bool
     api_operations: bool
@@ -130,14 +148,18 @@ class Era:
     protocol_lines_have_id: bool
     jetty_server_logger: str
 
-    @property
-    def number(self) -> tuple[int, ...]:
-        """The release as a tuple, for ordering."""
-        return tuple(int(part) for part in self.release.split("."))
+
+def _firewall(text: str) -> str:
+    """What Spring's StrictHttpFirewall throws, as Jetty's 500 page shows it (seen on 3.6.1)."""
+    return (
+        "org.springframework.security.web.firewall.RequestRejectedException: The request was rejected because the URL "
+        f'contained a potentially malicious String "{text}"'
+    )
 
 
 STEVE_3_7_1 = Era(
     release="3.7.1",
+    evidence="recorded",
     sends_date=False,
     http_idle_timeout_s=60.0,
     jetty="10.0.14",
@@ -152,21 +174,28 @@ STEVE_3_7_1 = Era(
             close=True,
             everywhere=True,
         ),
-        UriRule("%2f", "page", 500, "Server Error", close=True, everywhere=False),
-        UriRule("%25", "page", 500, "Server Error", close=True, everywhere=False),
-        UriRule("%5c", "page", 500, "Server Error", close=True, everywhere=False),
-        UriRule("%2e", "page", 500, "Server Error", close=True, everywhere=False),
-        UriRule(";", "page", 500, "Server Error", close=True, everywhere=False),
+        UriRule("%2f", "page", 500, _firewall("%2f"), close=True, everywhere=False),
+        UriRule("%25", "page", 500, _firewall("%25"), close=True, everywhere=False),
+        UriRule("%5c", "page", 500, _firewall("%5c"), close=True, everywhere=False),
+        UriRule("%2e", "page", 500, _firewall("%2e"), close=True, everywhere=False),
+        UriRule(";", "page", 500, _firewall(";"), close=True, everywhere=False),
     ),
     root_redirects_home=True,
     location_absolute=True,
+    root_location_absolute=True,
     honours_forwarded=True,
-    filter_covers_all=False,
+    filter_scope="application",
+    manager_accepts_basic=False,
     denies_unknown_paths=False,
     error_dispatch_to_signin=False,
     csrf_masked=False,
     saved_request_suffix="",
     xss_protection="1; mode=block",
+    spring_checks_first=False,
+    id_is_last_segment=False,
+    id_case_sensitive=False,
+    missing_protocol_status=400,
+    supported_protocols=("ocpp1.6", "ocpp1.5", "ocpp1.2"),
     id_pattern=PATTERN,
     unknown_id_status=404,
     unsupported_protocol_status=404,
@@ -186,6 +215,7 @@ STEVE_3_7_1 = Era(
     abrupt_loss_is_transport_error=True,
     users_in_database=False,
     api="header",
+    api_charge_boxes=False,
     api_unknown_path_status=404,
     api_trailing_slash=True,
     api_operations=False,
@@ -219,108 +249,189 @@ STEVE_3_7_1 = Era(
     jetty_server_logger="org.eclipse.jetty.server.Server",
 )
 
-STEVE_3_14_1 = replace(
+STEVE_3_6_1 = replace(STEVE_3_7_1, release="3.6.1", evidence="from source", schema_version="1.0.3")
+
+STEVE_3_5_1 = replace(
+    STEVE_3_6_1,
+    release="3.5.1",
+    jetty="10.0.11",
+    uri_rules=(UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),),
+    filter_scope="manager",
+    unknown_id_status=401,
+    api="none",
+)
+
+STEVE_3_4_9 = replace(
+    STEVE_3_5_1,
+    release="3.4.9",
+    evidence="recorded",
+    jetty="10.0.7",
+    uri_rules=(
+        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),
+        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=True, everywhere=True),
+    ),
+    honours_forwarded=False,
+    manager_accepts_basic=True,
+    id_is_last_segment=True,
+    id_pattern=None,
+    protocol_written_on_open=False,
+    log_thread_in_prod=False,
+)
+
+STEVE_3_4_8 = replace(
+    STEVE_3_4_9,
+    release="3.4.8",
+    evidence="seen live",  # on 3.4.7; the tag 3.4.8 has the same handshake
+    jetty="9.4.44",
+    uri_rules=(),
+    spring_checks_first=True,
+    unknown_id_status=500,
+    unsupported_protocol_status=500,
+    missing_protocol_status=500,
+)
+
+STEVE_3_8_0 = replace(
     STEVE_3_7_1,
-    release="3.14.1",
+    release="3.8.0",
+    evidence="seen live",
+    jetty="12.1.1",
+    bad_message_page=False,
+    uri_rules=(
+        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
+        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
+        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
+        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
+        UriRule("%2e", "page", 400, "Bad Request", close=False, everywhere=False),
+        UriRule(";", "page", 400, "Bad Request", close=False, everywhere=False),
+    ),
+    root_location_absolute=False,
+    filter_scope="all",
+    denies_unknown_paths=True,
+    csrf_masked=True,
+    saved_request_suffix="?continue",
+    xss_protection="0",
+    headers_on_101=True,
+    users_in_database=True,
+    api="basic",
+    api_trailing_slash=False,
+    operation_select_prefix="V_16_JSON",
+    schema_version="1.0.8",
+    start_failure_rc=1,
+)
+
+STEVE_3_9_0 = replace(
+    STEVE_3_8_0,
+    release="3.9.0",
     sends_date=True,
     http_idle_timeout_s=30.0,
     jetty="12.1",
-    bad_message_page=False,
-    connection_lost_message="Invalid h2c upgrade headers",
     uri_rules=(
-        UriRule(
-            "//",
-            "page",
-            400,
-            "Ambiguous URI empty segment",
-            close=False,
-            everywhere=True,
-        ),
-        UriRule(
-            "%2f",
-            "page",
-            400,
-            "Ambiguous URI path separator",
-            close=False,
-            everywhere=True,
-        ),
-        UriRule(
-            "%25",
-            "page",
-            400,
-            "Ambiguous URI path encoding",
-            close=False,
-            everywhere=True,
-        ),
-        UriRule(
-            "%5c",
-            "page",
-            400,
-            "Suspicious Path Character",
-            close=False,
-            everywhere=True,
-        ),
+        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
+        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
+        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
+        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
         UriRule("%2e", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
         UriRule(";", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
     ),
     root_redirects_home=False,
-    location_absolute=False,
     honours_forwarded=False,
-    filter_covers_all=True,
-    denies_unknown_paths=True,
     error_dispatch_to_signin=True,
-    csrf_masked=True,
-    saved_request_suffix="?continue",
-    xss_protection="0",
     security_profiles=True,
-    profile_2_needs_tls=True,
-    basic_user_case_sensitive=False,
-    certificate_contains=True,
-    headers_on_101=True,
+    headers_on_101=False,
     allow_header="GET,CONNECT",
-    session_has_database_spelling=True,
     wrong_status_text_is_unknown=False,
-    pool_queue="per-id",
-    configuration_on_connect="all-first",
-    pending_is_rejected_below_16=True,
+    configuration_on_connect="cpo-name-profile-1",
     delete_closes_session=True,
-    abrupt_loss_is_transport_error=False,
-    users_in_database=True,
-    api="basic",
     api_unknown_path_status=403,
-    api_trailing_slash=False,
-    api_operations=True,
-    registration_status_enum=True,
-    basic_password_length=(16, 20),
-    batch_is_atomic=True,
-    unknown_delete_is_silent=False,
-    status_page_has_disconnect=True,
-    duration_has_sort_value=True,
-    operation_select_prefix="V_16_JSON",
-    shows_enabled_protocols=True,
-    missing_button_status=403,
     api_type_mismatch=(
         "Method parameter 'ocppTagPk': Failed to convert value of type 'java.lang.String' to required type "
         "'java.lang.Integer'; For input string: \"{value}\""
     ),
-    json_field_word="property",
-    json_error_suffix="",
+    basic_password_length=(32, 40),
+    unknown_delete_is_silent=False,
+    missing_button_status=403,
     boot=True,
     has_location_columns=False,
-    has_created_columns=True,
-    has_configuration_json=True,
-    has_evse_table=True,
-    schema_version="1.1.6",
-    mariadb_driver_texts=True,
-    start_failure_rc=1,
-    logs_lost_upgrade=False,
+    schema_version="1.1.1",
     logs_missing_mapping=False,
-    protocol_lines_have_id=True,
+    jetty_server_logger="org.springframework.boot.web.embedded.jetty.JettyWebServer",
+)
+
+STEVE_3_12_0 = replace(
+    STEVE_3_9_0,
+    release="3.12.0",
+    evidence="recorded",
+    location_absolute=False,
+    basic_user_case_sensitive=False,
+    headers_on_101=True,
+    session_has_database_spelling=True,
+    pool_queue="per-id",
+    abrupt_loss_is_transport_error=False,
+    api_operations=True,
+    basic_password_length=(16, 20),
+    shows_enabled_protocols=True,
+    json_field_word="property",
+    json_error_suffix="",
+    logs_lost_upgrade=False,
     jetty_server_logger="org.springframework.boot.jetty.JettyWebServer",
 )
 
-ERAS: dict[str, Era] = {era.release: era for era in (STEVE_3_7_1, STEVE_3_14_1)}
-"""The releases that the simulator plays, by release."""
+STEVE_3_13_0 = replace(
+    STEVE_3_12_0,
+    release="3.13.0",
+    connection_lost_message="Invalid h2c upgrade headers",
+    certificate_contains=True,
+    configuration_on_connect="all-first",
+    pending_is_rejected_below_16=True,
+    registration_status_enum=True,
+    batch_is_atomic=True,
+    has_created_columns=True,
+    has_configuration_json=True,
+    has_evse_table=True,
+    schema_version="1.1.4",
+    mariadb_driver_texts=True,
+    protocol_lines_have_id=True,
+)
+
+STEVE_3_14_1 = replace(
+    STEVE_3_13_0,
+    release="3.14.1",
+    profile_2_needs_tls=True,
+    status_page_has_disconnect=True,
+    duration_has_sort_value=True,
+    schema_version="1.1.6",
+)
+
+EXPRESSYNC = replace(STEVE_3_12_0, release="expressync", evidence="documented", api_charge_boxes=True)
+"""ExpresSync's fork of the 3.12 line, as far as its public client and documentation tell."""
+
+RUNBOOK = replace(
+    STEVE_3_14_1,
+    release="runbook",
+    evidence="documented",
+    manager_accepts_basic=True,
+    id_case_sensitive=True,
+    id_pattern=None,
+    unsupported_protocol_status=400,
+    supported_protocols=("ocpp1.6", "ocpp1.5", "ocpp2.0.1"),
+    security_profiles=False,
+    profile_2_needs_tls=False,
+    configuration_on_connect="none",
+    users_in_database=False,
+    api="bearer",
+    api_charge_boxes=False,
+    api_operations=False,
+)
+"""No release: the answers as a human runbook reads them. Credentials are read at every start."""
+
+ERAS: dict[str, Era] = {
+    era.release: era
+    for era in (
+        STEVE_3_4_8, STEVE_3_4_9, STEVE_3_5_1, STEVE_3_6_1, STEVE_3_7_1, STEVE_3_8_0, STEVE_3_9_0, STEVE_3_12_0,
+        STEVE_3_13_0, STEVE_3_14_1, EXPRESSYNC, RUNBOOK,
+    )
+}  # fmt: skip
+"""The releases and dialects that the simulator plays, oldest first."""
 
 
 def era_of(release: str) -> Era:
@@ -328,5 +439,5 @@ def era_of(release: str) -> Era:
     try:
         return ERAS[release]
     except KeyError:
-        known = ", ".join(sorted(ERAS, key=lambda name: ERAS[name].number))
+        known = ", ".join(ERAS)
         raise ValueError(f"release {release!r} is not played by the simulator; known: {known}") from None

@@ -30,7 +30,6 @@ from .responses import container_page, decode_path, dispatch_error, empty, text
 from .store import PoolTimeoutError
 
 PREFIX = "/websocket/CentralSystemService"
-SUPPORTED = ("ocpp1.6", "ocpp1.5", "ocpp1.2")
 STATUS_TEXTS = ("Accepted", "Pending", "Rejected")
 DEFLATE_PARAMETERS = {
     "server_no_context_takeover",
@@ -62,11 +61,11 @@ class HandshakeRefusedError(Exception):
 
 async def check(system: CentralSystem, request: web.Request, raw_rest: str) -> Accepted:
     """Run every check for the raw path after the prefix; raise HandshakeRefusedError with the first refusal."""
-    if not raw_rest.startswith("/") or "/" in raw_rest[1:]:
-        raise HandshakeRefusedError(no_mapping(system, request))
-    charge_box_id = decode_path(raw_rest[1:])
+    charge_box_id = _charge_box_id(system, request, raw_rest)
+    if system.era.spring_checks_first:
+        _check_spring(system, request)
     try:
-        row = await _registered(system, charge_box_id)
+        row = await _registered(system, request, charge_box_id)
         if system.era.session_has_database_spelling:
             charge_box_id = str(row["charge_box_id"])
         profile = row.get("security_profile", 0)
@@ -79,13 +78,38 @@ async def check(system: CentralSystem, request: web.Request, raw_rest: str) -> A
         system.log_data_base_error(request.path, error)
         raise HandshakeRefusedError(dispatch_error(system, request, 500, "Server Error")) from error
     protocol = _check_protocol(system, request, charge_box_id)
-    _check_spring(system, request)
+    if not system.era.spring_checks_first:
+        _check_spring(system, request)
+    elif request.version < HttpVersion11:
+        raise HandshakeRefusedError(dispatch_error(system, request, 500, "Server Error"))
     if request.version < HttpVersion11:
         # Everything is acceptable, but Jetty upgrades HTTP/1.1 only: 200 with an empty body (nginx without
         # "proxy_http_version 1.1").
         raise HandshakeRefusedError(empty(system, 200))
     _check_extensions(system, request)
     return Accepted(charge_box_id, int(str(row["charge_box_pk"])), protocol, int(str(profile or 0)))
+
+
+def _charge_box_id(system: CentralSystem, request: web.Request, raw_rest: str) -> str:
+    """The id in the raw path after the prefix; raise HandshakeRefusedError where no handler matches."""
+    decoded = decode_path(raw_rest)
+    if system.era.id_is_last_segment:
+        # "//" counts as one slash for the mapping; without an id the last segment is the service's own name.
+        segments = [part for part in decoded.split("/") if part]
+        if not raw_rest.startswith("/") or len(segments) > 1 or (segments and decoded.endswith("/")):
+            raise HandshakeRefusedError(no_mapping(system, request))
+        return segments[0] if segments else PREFIX.rpartition("/")[2]
+    if not raw_rest.startswith("/") or "/" in decoded[1:]:
+        raise HandshakeRefusedError(no_mapping(system, request))
+    return decoded[1:]
+
+
+def refused(system: CentralSystem, request: web.Request, status: int, reason: str) -> HandshakeRefusedError:
+    """SteVe's own refusal: a bare status, up to 3.4.8 an exception that the container shows on its 500 page."""
+    if status == 500:
+        message = f"org.springframework.web.socket.server.HandshakeFailureException: {reason}"
+        return HandshakeRefusedError(container_page(system, request, 500, message, secured=True))
+    return HandshakeRefusedError(empty(system, status))
 
 
 def no_mapping(system: CentralSystem, request: web.Request) -> web.Response:
@@ -96,7 +120,7 @@ def no_mapping(system: CentralSystem, request: web.Request) -> web.Response:
     return dispatch_error(system, request, 404)
 
 
-async def _registered(system: CentralSystem, charge_box_id: str) -> Row:
+async def _registered(system: CentralSystem, request: web.Request, charge_box_id: str) -> Row:
     era = system.era
     pattern = system.properties.get("charge-box-id.validation.regex") or era.id_pattern
     if pattern is not None and (
@@ -110,6 +134,8 @@ async def _registered(system: CentralSystem, charge_box_id: str) -> Row:
         raise HandshakeRefusedError(empty(system, 400))
     async with system.handshake_lock(charge_box_id):
         row: Row | None = await repository.find_charge_box(system.store, charge_box_id)
+        if row is not None and era.id_case_sensitive and row["charge_box_id"] != charge_box_id:
+            row = None
         if row is not None and era.wrong_status_text_is_unknown and row["registration_status"] not in STATUS_TEXTS:
             row = None
         if row is None and system.properties.flag("auto.register.unknown.stations"):
@@ -117,7 +143,7 @@ async def _registered(system: CentralSystem, charge_box_id: str) -> Row:
     if row is None:
         system.unknown.knock(charge_box_id, system.now())
         system.log.write("ERROR", logs.HANDSHAKE, f"ChargeBoxId '{charge_box_id}' is not recognized.")
-        raise HandshakeRefusedError(empty(system, era.unknown_id_status))
+        raise refused(system, request, era.unknown_id_status, f"ChargeBoxId '{charge_box_id}' is not recognized.")
     return row
 
 
@@ -290,9 +316,10 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
     prefix = f"ChargeBoxId '{charge_box_id}': " if system.era.protocol_lines_have_id else ""
     if not offered:
         system.log.write("ERROR", logs.HANDSHAKE, f"{prefix}No protocol (OCPP version) is specified.")
-        raise HandshakeRefusedError(empty(system, 400))
+        status = system.era.missing_protocol_status
+        raise refused(system, request, status, "No protocol (OCPP version) is specified.")
     for protocol in offered:
-        if protocol in SUPPORTED:
+        if protocol in system.era.supported_protocols:
             return protocol
     listed = ", ".join(offered)
     system.log.write(
@@ -300,7 +327,8 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
         logs.HANDSHAKE,
         f"{prefix}None of the requested protocols '[{listed}]' is supported",
     )
-    raise HandshakeRefusedError(empty(system, system.era.unsupported_protocol_status))
+    status = system.era.unsupported_protocol_status
+    raise refused(system, request, status, "No protocol (OCPP version) is specified.")
 
 
 def _check_spring(system: CentralSystem, request: web.Request) -> None:

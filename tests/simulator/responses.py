@@ -162,9 +162,12 @@ def redirect(
     secured: bool = True,
     status: int = 302,
     session: HttpSession | None = None,
+    absolute: bool | None = None,
 ) -> web.Response:
     """A redirect to ``path`` (with context), absolute or relative by era; sets the cookie of a new session."""
-    location = origin(system, request) + path if system.era.location_absolute else path
+    if absolute is None:
+        absolute = system.era.location_absolute
+    location = origin(system, request) + path if absolute else path
     response = empty(system, status, {"Location": location}, secured=secured)
     if session is not None:
         set_cookie(system, request, response, session)
@@ -240,6 +243,12 @@ def dispatch_error(
     if authenticated or (session is not None and session.user is not None):
         return container_page(system, request, 403, secured=secured, headers=headers)
     return to_signin(system, request, dispatched=True, secured=secured)
+
+
+def challenge(system: CentralSystem, request: web.Request) -> web.Response:
+    """401 that asks for HTTP Basic (3.4.x below /manager, and the runbook dialect)."""
+    headers = {"WWW-Authenticate": 'Basic realm="Realm"'}
+    return container_page(system, request, 401, secured=True, headers=headers)
 
 
 def decode_path(raw: str) -> str:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from . import repository
 from .central import CentralSystem
-from .handshake import password_matches
+from .handshake import parse_basic, password_matches
+from .logins import HttpSession
 from .responses import (
     container_page,
     dispatch_error,
@@ -95,6 +96,21 @@ async def sign_in(system: CentralSystem, request: web.Request) -> web.Response:
         session.saved_request = None
         return response
     return redirect(system, request, f"{system.context}/", session=session)
+
+
+async def by_basic(system: CentralSystem, request: web.Request) -> HttpSession | None:
+    """A session for HTTP Basic credentials, where the release accepts them (3.4.x); None without or with wrong ones."""
+    if not system.era.manager_accepts_basic:
+        return None
+    try:
+        given = parse_basic(request.headers.get("Authorization"))
+    except ValueError:
+        return None
+    if given is None or not await credentials_accepted(system, *given):
+        return None
+    session = system.logins.current(request) or system.logins.create()
+    system.logins.sign_in(session, given[0])
+    return session
 
 
 async def credentials_accepted(system: CentralSystem, username: str, password: str) -> bool:
