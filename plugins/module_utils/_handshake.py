@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Callable, Optional, Sequence
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _http1
+from ansible_collections.chargeops.steve.plugins.module_utils import _http1, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer
@@ -123,6 +123,10 @@ def parse_url(text: str) -> WsUrl:
         raise InputError(option, "it does not begin with ws:// or wss:// and a host", advice)
     if "@" in parts.netloc:
         raise InputError(option, "it contains a user name", "Give passwords of charge boxes in the option passwords.")
+    if "%" in host:
+        raise InputError(option, f"its host {inert(host, 60)} has a scope", f"{_options.SCOPE} {advice}")
+    if "[" in parts.netloc and not _options.is_ipv6(host):
+        raise InputError(option, f"its host {inert(host, 60)} is no IPv6 address", advice)
     if parts.query or parts.fragment:
         raise InputError(option, "it has a query or a fragment", "End it after the path.")
     if port == 0:

@@ -104,12 +104,20 @@ _NETWORK = {
     "timeout": ("http-timeout", "http"),
     "not-http": ("not-http", "http"),
 }
+#: The findings of dialling.
+NETWORK_CONNECT = ("tcp-refused", "tcp-timeout", "host-unreachable")
 #: When several addresses failed differently, the failure that says most; a missing IPv6 route says least.
 _NETWORK_ORDER = ("connect-timeout", "refused", "unreachable")
+
 
 _PLAIN_TO_TLS_TEXTS = ("plain http request was sent to https port", "http request to an https server")
 #: Statuses with which SteVe itself refuses on the WebSocket path.
 _OWN_STATUSES = (400, 401, 404, 405, 426)
+
+
+def network_finding(failure: Failure) -> str | None:
+    """Id of the finding that a failure of the network stands for, None when it stays open."""
+    return _NETWORK[failure.kind][0] if failure.kind in _NETWORK else None
 
 
 def unreachable(failures: list[Failure]) -> Endpoint:
@@ -117,8 +125,10 @@ def unreachable(failures: list[Failure]) -> Endpoint:
     kinds = {failure.kind for failure in failures}
     kind = next((item for item in _NETWORK_ORDER if item in kinds), failures[0].kind)
     evidence = tuple(note(sentence) for sentence in dict.fromkeys(failure.sentence for failure in failures))
-    if kind == "deadline":
-        return Endpoint("unreachable", None, "connect", ("tcp-timeout",), evidence)
+    if kind in ("deadline", "no-ipv6"):
+        # A prober without IPv6 says nothing about a server that has nothing else.
+        candidates = ("tcp-timeout",) if kind == "deadline" else NETWORK_CONNECT
+        return Endpoint("unreachable", None, "connect", candidates, evidence)
     finding, stage = _NETWORK[kind]
     return Endpoint("unreachable", finding, stage, (), evidence)
 

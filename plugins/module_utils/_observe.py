@@ -289,6 +289,8 @@ class Observer:
             vantage="host",
             connect_to=connect_to,
             era=self.era,
+            # Through a proxy another SteVe may answer, whatever is known of this host's.
+            detect_era=hop != "direct",
             timeout=self.options.timeout,
             deadline=max(min(self._left(), self.options.deadline / 2), 1.0),
             validate_certs=self.options.validate_certs,
@@ -329,8 +331,9 @@ class Observer:
         nginx = self.parts["nginx"]
         if nginx["status"] == "ok" and nginx["data"].get("selected"):
             return f"{_listen_address(nginx['data']['selected'], port)}:{port}", ""
-        if _listens("127.0.0.1", port):
-            return f"127.0.0.1:{port}", ""
+        for address in ("127.0.0.1", "::1"):
+            if _listens(address, port):
+                return f"[{address}]:{port}" if ":" in address else f"{address}:{port}", ""
         return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
 
     def _extensions_left_alone(self) -> bool:

@@ -95,6 +95,12 @@ options:
       - Label of where the probe is sent from.
     type: str
     default: host
+  detect_era:
+    description:
+      - Whether to look for the release even where O(era) is given, with three GETs more. Where the answers can only be
+        those of other releases, another SteVe answers, see RV(era_seen).
+    type: bool
+    default: false
   return_accepted:
     description:
       - Whether accepted charge boxes have entries of their own in RV(probes).
@@ -199,6 +205,13 @@ era:
     source:
       description: Where this is known from, V(given) or V(fingerprint).
       type: str
+era_seen:
+  description:
+    - Releases that the answers on this hop leave possible, as RV(era), whatever O(era) says. Behind a proxy only answers
+      count that no proxy makes up.
+    - Null when they leave all, or when nobody looked.
+  type: dict
+  returned: without run_dir
 endpoint:
   description:
     - Whether SteVe's WebSocket endpoint is there.
@@ -220,7 +233,11 @@ endpoint:
       description: Where it was decided, V(resolve), V(connect), V(tls), V(http) or V(path).
       type: str
     addresses:
-      description: Every address of the name with its C(address), C(port), C(outcome) and C(elapsed_ms).
+      description:
+        - Every address of the name with its C(address), C(port), C(outcome) and C(elapsed_ms).
+        - C(used) marks the one that the probe used. C(finding), C(note) and C(evidence) say what is wrong with this
+          address alone. Each is null when there is nothing to say.
+        - Where SteVe's sign-in page is at one address, every other one that could be connected is asked for it once.
       type: list
       elements: dict
     evidence:
@@ -364,6 +381,7 @@ def argument_spec() -> dict[str, Any]:
         "gate_charge_box_id": {"type": "str"},
         "hop": {"type": "str", "default": "direct"},
         "vantage": {"type": "str", "default": "host"},
+        "detect_era": {"type": "bool", "default": False},
         "return_accepted": {"type": "bool", "default": True},
         "concurrency": {"type": "int", "default": 8},
         "rate": {"type": "float", "default": 100},
