@@ -44,6 +44,8 @@ LAST_GATE_TEXT = "could not instantiate offered extension"
 IMPOSSIBLE_EXTENSION = "permessage-deflate; foo=1"
 #: A Basic header without a token: SteVe >= 3.9 answers 400 to a box of profile 1 or 2 and 401 to others.
 MALFORMED_BASIC = "Basic"
+#: What proxies tell by default, and what SteVe can be told to believe (steve.ocpp.security.protocol-header-from-proxy).
+TLS_IN_FRONT = ("X-Forwarded-Proto", "https")
 
 #: Stands for the path of the URL in labels.
 _HERE = "\u2026"
@@ -216,9 +218,22 @@ class Request:
     secrets: tuple[str, ...] = ()
 
 
-def basic(charge_box_id: str, password: str) -> str:
+def basic(charge_box_id: str, password: str | bytes) -> str:
     """The Authorization header of a box with security profile 1 or 2: the user name is the id."""
-    return "Basic " + base64.b64encode(f"{charge_box_id}:{password}".encode()).decode("ascii")
+    secret = password if isinstance(password, bytes) else password.encode()
+    return "Basic " + base64.b64encode(charge_box_id.encode() + b":" + secret).decode("ascii")
+
+
+def other_form(password: str) -> bytes | None:
+    """The same password in its other form, None when it has none.
+
+    OCPP-J security profiles write the 16 to 20 byte password as 32 to 40 hexadecimal digits; some sides send the
+    digits, some the bytes (https://github.com/steve-community/steve/issues/1895).
+    """
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2}){16,20}", password):
+        return bytes.fromhex(password)
+    secret = password.encode()
+    return secret.hex().encode("ascii") if 16 <= len(secret) <= 20 else None
 
 
 def page(url: WsUrl, path: str) -> Request:
@@ -233,6 +248,7 @@ def preflight(
     subprotocols: Sequence[str],
     authorization: str | None = None,
     path: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> Request:
     """A plain GET: SteVe's own checks run, and no session can open.
 
@@ -242,8 +258,9 @@ def preflight(
         subprotocols: what is offered; with none the header is not sent.
         authorization: value of the Authorization header.
         path: path to ask instead of the URL's own.
+        headers: further headers.
     """
-    return _websocket_request(url, charge_box_id, subprotocols, authorization, (), path)
+    return _websocket_request(url, charge_box_id, subprotocols, authorization, headers, path)
 
 
 def version_gate(
@@ -320,8 +337,10 @@ def _secrets(token: str) -> tuple[str, ...]:
     """What must not be shown of an answer to a request with this Basic token: the token and the password."""
     if not token:
         return ()
-    password = base64.b64decode(token).decode("utf-8").partition(":")[2]
-    return (token, password) if password else (token,)
+    password = base64.b64decode(token).partition(b":")[2]
+    forms = {password.decode("latin-1"), password.decode("utf-8", "ignore"), password.hex()}
+    # An answer may quote the token, the password, or the bytes that it stands for.
+    return (token, *sorted((form for form in forms if form), key=len, reverse=True))
 
 
 # -- answers ------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@
 One status has several causes, so the judgement either ends or names the one further question that would settle it;
 the caller asks and judges again. What stays open has candidates and no finding: never a guess.
 
-Sources: SteVe's WebSocketConfiguration and SecurityConfiguration at the tags 3.6.0 to 3.14.1, answers seen on live
-servers of 3.7.1, 3.8.0, 3.9.0, 3.12.0 and 3.14.1, directly and behind nginx 1.22.
+Sources: SteVe's WebSocketConfiguration and SecurityConfiguration at the tags 3.4.0 to 3.14.1, answers seen on live
+servers of ten releases between 3.4.7 and 3.14.1, directly and behind nginx 1.22.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _sent_to_signin(case: EndpointCase, path: Seen) -> Endpoint | Ask:
     """From 3.8.0 on a wrong path, from 3.9.0 on also an internal error, is redirected to the sign-in page."""
     evidence: tuple[dict[str, Any], ...] = (path.evidence(),)
     if case.url.is_known_path:
-        if case.hop == "direct" or case.charge_box_id is None:
+        if case.hop == "direct" or case.charge_box_id is None or _id_never_arrives(case):
             # The path is right, so the id's row or the data base is not; the ids tell it.
             return REACHABLE
         why = "the proxy sends SteVe another path, or SteVe has an internal error; the direct hop tells"
@@ -280,6 +280,8 @@ def _container_page(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint 
 def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Wrong context (every release), or a wrong path inside the context (up to 3.7.1)."""
     evidence: tuple[dict[str, Any], ...]
+    if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE and case.url.is_known_path and _id_never_arrives(case):
+        return REACHABLE
     if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         evidence = (path.evidence(), case.seen[Ask.SIGNIN].evidence("SteVe is under this context"))
         return _open(("wrong-path",), evidence) if case.url.is_known_path else _wrong("wrong-path", "path", evidence)
@@ -287,6 +289,11 @@ def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint |
         evidence = (path.evidence("SteVe's security filter saw it, so the context is right"),)
         return _open(("wrong-path",), evidence) if case.url.is_known_path else _wrong("wrong-path", "path", evidence)
     return _wrong_context(case, path)
+
+
+def _id_never_arrives(case: EndpointCase) -> bool:
+    """Whether the id itself keeps the request from SteVe's check, so that the answer says nothing about the path."""
+    return case.charge_box_id is not None and _handshake.stopped_by_firewall(case.charge_box_id)
 
 
 def _wrong_context(case: EndpointCase, path: Seen) -> Endpoint | Ask:
@@ -313,10 +320,28 @@ _STRANGERS = {
 }  # fmt: skip
 
 
+#: What SteVe up to 3.5.1, or a stranger, may mean by a body-less status.
+_OLD_REFUSALS = {
+    400: ("charge-box-id-invalid", "subprotocol-missing"),
+    401: ("charge-box-unregistered", "proxy-login-wall"),
+    404: ("subprotocol-unsupported", "proxy-no-route"),
+}
+
+
+def _may_be_an_old_refusal(case: EndpointCase, answer: Answer) -> bool:
+    """Whether this may be a refusal of SteVe's before 3.6.0, and the release is not known."""
+    bare = _handshake.is_empty(answer) and answer.header("www-authenticate") is None
+    unknown = case.era.at_least("3.6.0") is None and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE
+    return bare and unknown and not _handshake.has_mark(answer)
+
+
 def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Somebody else answers on the WebSocket path."""
     evidence = (path.evidence("this is not SteVe's answer"), case.seen[Ask.SIGNIN].evidence())
     status = answer.status
+    if status in (400, 401, 404) and _may_be_an_old_refusal(case, answer):
+        why = "up to 3.5.1 SteVe's own refusals carry no mark of its own: give the release as era"
+        return _open(_OLD_REFUSALS[status], (path.evidence(why), case.seen[Ask.SIGNIN].evidence()))
     if status == 302 and _handshake.leads_home(answer):
         # Up to 3.8.0 SteVe's server root redirects into the context.
         return _wrong_context(case, path)

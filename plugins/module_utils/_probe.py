@@ -192,6 +192,7 @@ class _Probe:
             endpoint = self._endpoint()
             upgrade = _interpret_upgrade.UpgradePath("unproven", reason="SteVe's endpoint was not reached")
             if endpoint.verdict == "reachable":
+                self._tell_3_4_apart()
                 self._ask_boxes()
                 upgrade = self._gates()
                 if self._request.mode != "preflight":
@@ -370,6 +371,22 @@ class _Probe:
             self._era = found or self._era
         self._era_seen = found if self._request.hop == "direct" else _same_steve.shown(replies)
 
+    def _tell_3_4_apart(self) -> None:
+        """Up to 3.4.8 a plain GET says nothing about the id, and without subprotocol the answer is the same."""
+        scout, seen = self._scout, self._preflights.get(self._scout or "")
+        if scout is None or seen is None or seen.kind(self._era) is not Kind.UPGRADE_LOST:
+            return
+        if self._era.at_least("3.6.0") is not False or self._era.at_least("3.4.9") is not None:
+            return
+        other = seen
+        if self._offered:
+            other = self._ask(_handshake.preflight(self._url, scout, (), self._authorization(scout)))
+        if other.answer is not None:
+            self._era = narrowed(self._era, other.answer)
+        if other.kind(self._era) is Kind.UPGRADE_LOST:
+            self._era = self._era.narrowed(_era.Era(_era.OLDEST, "3.4.8", self._era.source))
+        self._take_preflight(scout, self._preflights.pop(scout))
+
     # -- the charge boxes --------------------------------------------------------------------------------------
 
     def _ask_boxes(self) -> None:
@@ -437,14 +454,15 @@ class _Probe:
     def _judge(self, ids: list[str], subprotocol_missing: bool) -> dict[str, ChargeBox]:
         """Judge preflights; what needs a further request is asked, all ids of a round at the same time."""
         facts = _interpret_box.HopFacts(
-            self._era, self._request.hop, self._url.secure, self._offered, bool(self._accepted), subprotocol_missing
-        )
+            self._era, self._request.hop, self._url.secure, self._offered, bool(self._accepted), subprotocol_missing,
+            self._url.secure and self._request.client_cert is not None,
+        )  # fmt: skip
         rows: dict[str, ChargeBox] = {}
         seen = {item: {AskBox.PREFLIGHT: self._preflights[item]} for item in ids if item in self._preflights}
         while seen:
             asks: dict[str, AskBox] = {}
             for item, answers in seen.items():
-                step = _interpret_box.charge_box(_interpret_box.BoxCase(item, item in self._passwords, answers), facts)
+                step = _interpret_box.charge_box(self._box_case(item, answers), facts)
                 if isinstance(step, AskBox):
                     if step in answers:
                         raise AssertionError("a question is asked once")
@@ -459,6 +477,11 @@ class _Probe:
             if item in self._accepted:
                 rows[item] = ChargeBox("accepted", None, "upgrade", 400)
         return rows
+
+    def _box_case(self, charge_box_id: str, answers: dict[AskBox, Seen]) -> _interpret_box.BoxCase:
+        password = self._passwords.get(charge_box_id)
+        other = None if password is None else _handshake.other_form(password)
+        return _interpret_box.BoxCase(charge_box_id, password is not None, answers, other is not None)
 
     def _ask_further(self, asks: dict[str, AskBox]) -> dict[str, Seen]:
         """One more request per id; an id that could not be asked any more gets a failure."""
@@ -481,9 +504,17 @@ class _Probe:
             return _handshake.preflight(self._url, charge_box_id, (), authorization)
         if ask is AskBox.WITH_OCPP16:
             return _handshake.preflight(self._url, charge_box_id, ("ocpp1.6",), authorization)
-        if ask is not AskBox.MALFORMED_BASIC:
+        if ask is AskBox.TLS_IN_FRONT:
+            headers = (_handshake.TLS_IN_FRONT,)
+            return _handshake.preflight(self._url, charge_box_id, self._offered, authorization, headers=headers)
+        if ask is AskBox.OTHER_FORM:
+            other = _handshake.other_form(self._passwords[charge_box_id]) or b""
+            authorization = _handshake.basic(charge_box_id, other)
+        elif ask is AskBox.MALFORMED_BASIC:
+            authorization = _handshake.MALFORMED_BASIC
+        else:
             raise AssertionError
-        return _handshake.preflight(self._url, charge_box_id, self._offered, _handshake.MALFORMED_BASIC)
+        return _handshake.preflight(self._url, charge_box_id, self._offered, authorization)
 
     def _preflight(self, charge_box_id: str) -> _handshake.Request:
         return _handshake.preflight(self._url, charge_box_id, self._offered, self._authorization(charge_box_id))
@@ -497,6 +528,11 @@ class _Probe:
     def _gates(self) -> _interpret_upgrade.UpgradePath:
         wanted = self._request.gate_charge_box_id
         first = wanted if wanted in self._accepted else next(iter(self._accepted), None)
+        if first is None and self._scout is not None and self._era.at_least("3.4.9") is False:
+            # Spring's checks come before SteVe's there, so that the version gate tells the same for any id.
+            version = self._gate(_handshake.version_gate, self._scout)
+            why = f"the last gate is not sent to SteVe {self._era}: nobody has seen whether it opens a session there"
+            return _interpret_upgrade.upgrade_path(self._era, version, None, why)
         if first is None:
             why = "the gates need an id that SteVe accepts, and none was"
             return _interpret_upgrade.upgrade_path(self._era, None, None, why)
@@ -633,7 +669,7 @@ class _Probe:
         row: dict[str, Any] = {
             "charge_box_id": charge_box_id, "verdict": box.verdict, "finding": box.finding,
             "candidates": list(box.candidates), "stage": box.stage, "status": box.status,
-            "evidence": list(box.evidence),
+            "evidence": list(box.evidence), "password_given": charge_box_id in self._passwords,
         }  # fmt: skip
         if self._request.mode != "preflight":
             row["session"] = self._sessions.get(charge_box_id)

@@ -94,10 +94,13 @@ def note(text: str) -> dict[str, Any]:
 def narrowed(era: Era, answer: Answer) -> Era:
     """What a refusal of SteVe's own on the WebSocket path adds to a detected range.
 
-    Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on.
+    Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on; before 3.4.9 SteVe's checks came
+    after Spring's, so that a plain GET never met them; 401 came back with the security profiles of 3.9.0.
     """
-    if era.source == "given" or era.is_runbook or not _handshake.has_mark(answer):
+    kind = recognise(answer, era)
+    if era.source == "given" or era.is_runbook or kind not in (Kind.EMPTY, Kind.UPGRADE_LOST):
         return era
-    if recognise(answer, era) not in (Kind.EMPTY, Kind.UPGRADE_LOST):
-        return era
-    return era.narrowed(Era("3.6.0", NEWEST, era.source))
+    if not _handshake.has_mark(answer):
+        return era.narrowed(Era("3.4.9", "3.5.1", era.source)) if kind is Kind.EMPTY else era
+    low = "3.9.0" if kind is Kind.EMPTY and answer.status == 401 else "3.6.0"
+    return era.narrowed(Era(low, NEWEST, era.source))

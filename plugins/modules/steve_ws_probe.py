@@ -296,6 +296,9 @@ probes:
       description: Requests and answers as in RV(endpoint.evidence).
       type: list
       elements: dict
+    password_given:
+      description: Whether the requests carried a password of O(passwords).
+      type: bool
     session:
       description:
         - What came of the session, with C(opened), C(subprotocol), C(accept_ok), C(closed_code) and C(boot). Null when

@@ -249,7 +249,7 @@ STEVE_3_7_1 = Era(
     jetty_server_logger="org.eclipse.jetty.server.Server",
 )
 
-STEVE_3_6_1 = replace(STEVE_3_7_1, release="3.6.1", evidence="from source", schema_version="1.0.3")
+STEVE_3_6_1 = replace(STEVE_3_7_1, release="3.6.1", schema_version="1.0.3")
 
 STEVE_3_5_1 = replace(
     STEVE_3_6_1,
@@ -264,7 +264,6 @@ STEVE_3_5_1 = replace(
 STEVE_3_4_9 = replace(
     STEVE_3_5_1,
     release="3.4.9",
-    evidence="recorded",
     jetty="10.0.7",
     uri_rules=(
         UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),

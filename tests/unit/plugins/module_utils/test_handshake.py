@@ -178,7 +178,7 @@ def test_a_password_travels_in_one_header_and_in_no_label() -> None:
     assert headers(request)["authorization"] == f"Basic {token}"
     assert request.data.count(token.encode()) == 1
     assert "geheim" not in request.label and token not in request.label
-    assert request.secrets == (token, "geheim")
+    assert request.secrets == (token, "67656865696d", "geheim")
     assert "without token" in _handshake.preflight(URL, "CP-1", (), _handshake.MALFORMED_BASIC).label
 
 
