@@ -370,6 +370,9 @@ class _Probe:
         if self._request.era is None:
             self._era = found or self._era
         self._era_seen = found if self._request.hop == "direct" else _same_steve.shown(replies)
+        if self._era_seen is not None and _same_steve.disjoint(self._era_seen, self._era):
+            # Another SteVe answers here, so its answers are read by what it is.
+            self._era = self._era_seen
 
     def _tell_3_4_apart(self) -> None:
         """Up to 3.4.8 a plain GET says nothing about the id, and without subprotocol the answer is the same."""

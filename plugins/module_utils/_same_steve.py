@@ -13,7 +13,13 @@ from __future__ import annotations
 
 from typing import Mapping
 
-from ansible_collections.chargeops.steve.plugins.module_utils._era import NEWEST, OLDEST, UNKNOWN, Era
+from ansible_collections.chargeops.steve.plugins.module_utils._era import (
+    NEWEST,
+    OLDEST,
+    UNKNOWN,
+    WITHOUT_PATTERN,
+    Era,
+)
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind
 from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen
 
@@ -71,7 +77,7 @@ def _ends_before(one: Era, other: Era) -> bool:
 def loses_an_id_unnoticed(era: Era) -> bool:
     """Whether SteVe of these releases may answer "not registered" to a request that arrives without an id.
 
-    3.6.0 and 3.7.0 look the empty id up; 3.6.1, 3.7.1 and 3.8.0 and later refuse it with 400 or a redirect
-    (SteVe's ChargeBoxIdValidator; seen on 3.7.1 and 3.8.0 and later).
+    Those without a pattern look the empty id up; the others refuse it with 400 or a redirect (seen on 3.7.1 and on
+    3.8.0 and later).
     """
-    return not (era.at_least("3.8.0") or era.min == era.max and era.min in ("3.6.1", "3.7.1"))
+    return era.among(WITHOUT_PATTERN) is not False

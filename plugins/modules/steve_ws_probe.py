@@ -98,7 +98,7 @@ options:
   detect_era:
     description:
       - Whether to look for the release even where O(era) is given, with three GETs more. Where the answers can only be
-        those of other releases, another SteVe answers, see RV(era_seen).
+        those of other releases, another SteVe answers, and they are read as those, see RV(era_seen).
     type: bool
     default: false
   return_accepted:

@@ -95,7 +95,7 @@ _PATH = (
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
 _BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
 _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN))
-_IDS = (*_APP_DOWN, *_PATH, "db-unreachable")
+_IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 
 
 def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
@@ -176,13 +176,15 @@ CATALOGUE: tuple[Entry, ...] = (
              "The host name in the URL has no address where the probe was sent from.", (),
              "Correct the name in the URL or add it to the DNS that the chargers use."),
     _network("tcp-refused", "Connection refused",
-             "The address answers, but nothing listens on that port.", _RESOLVE,
-             "Check port and bind address, and that the service runs."),
+             "The address answers, but nothing listens on that port. A warning where other addresses of the name connect.",
+             _RESOLVE, "Check port and bind address, and that the service runs."),
     _network("tcp-timeout", "No answer to the connection attempt",
-             "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded.", _RESOLVE,
+             "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded. A warning where "
+             "other addresses of the name connect.", _RESOLVE,
              "Open the way from the chargers' network to this address and port."),
     _network("host-unreachable", "No route to the host",
-             "The network says that there is no way to this address.", _RESOLVE,
+             "The network says that there is no way to this address. A warning where other addresses of the name "
+             "connect. That a prober has no IPv6 itself is no finding.", _RESOLVE,
              "Correct the address or the routing."),
     _network("connection-closed", "Closed without an answer",
              "The connection is accepted and then closed without an HTTP answer.", _CONNECT,
@@ -199,9 +201,15 @@ CATALOGUE: tuple[Entry, ...] = (
     _network("plain-on-tls-port", "Plain HTTP was spoken to a TLS port",
              "The URL says ws, but the port speaks TLS.", _CONNECT,
              "Use wss, or the port that speaks plain HTTP.", "operator"),
-    _later("public-url-elsewhere", "network", FAIL, HOP, "The public name leads to another SteVe",
-           "Release, registered charge boxes or address differ from this host's.", _HTTP,
-           Remedy("Correct the DNS record or the public URL.", "network")),
+    Entry(
+        "public-url-elsewhere", "network", FAIL, HOP, "The public URL leads elsewhere",
+        "Chargers that use it reach another SteVe, another server or themselves: ids that are registered here are "
+        "unknown there, and nothing of them stands in this SteVe's log. An address alone is no proof (NAT, load "
+        "balancers); only what the server there answers is.",
+        (*_HTTP,), ("probe", "steve_public_ws_url"),
+        Remedy("Correct the DNS record, the proxy's upstream or the URL in the chargers.", "network"),
+        "unknown-list",
+    ),
     # -- tls ------------------------------------------------------------------------------------------------
     Entry(
         "tls-handshake-failed", "tls", FAIL, HOP, "The TLS handshake failed",

@@ -60,6 +60,12 @@ class Probe:
         return value
 
     @property
+    def addresses(self) -> list[dict[str, Any]]:
+        """The addresses of the name that was dialled."""
+        value: list[dict[str, Any]] = self.endpoint.get("addresses") or []
+        return value
+
+    @property
     def is_tls(self) -> bool:
         """Whether the URL asks for TLS."""
         return str(self.data["url"]).startswith("wss:")
