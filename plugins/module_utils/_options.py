@@ -143,7 +143,7 @@ def host_and_port(value: str | None, option: str = "connect_to") -> tuple[str, i
         raise InputError(option, f"{inert(value, 60)} has no port that can be told from the address", advice)
     if "%" in host:
         raise InputError(option, f"{inert(value, 60)} has a scope", f"{SCOPE} {advice}")
-    if ":" in host and not is_ipv6(host):
+    if value.startswith("[") and not is_ipv6(host):
         raise InputError(option, f"{inert(host, 60)} is no IPv6 address", advice)
     if not colon or not host or any(character <= " " or character in "/@[]" for character in host):
         raise InputError(option, f"{inert(value, 60)} is not host:port", advice)

@@ -207,8 +207,8 @@ era:
       type: str
 era_seen:
   description:
-    - Releases that the answers on this hop leave possible, as RV(era), whatever O(era) says. Behind a proxy only answers
-      count that no proxy makes up.
+    - Releases that the answers on this hop leave possible, as RV(era), whatever O(era) says. Behind a proxy only
+      answers count that no proxy makes up.
     - Null when they leave all, or when nobody looked.
   type: dict
   returned: without run_dir

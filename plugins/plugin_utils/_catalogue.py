@@ -176,8 +176,8 @@ CATALOGUE: tuple[Entry, ...] = (
              "The host name in the URL has no address where the probe was sent from.", (),
              "Correct the name in the URL or add it to the DNS that the chargers use."),
     _network("tcp-refused", "Connection refused",
-             "The address answers, but nothing listens on that port. A warning where other addresses of the name connect.",
-             _RESOLVE, "Check port and bind address, and that the service runs."),
+             "The address answers, but nothing listens on that port. A warning where other addresses of the name "
+             "connect.", _RESOLVE, "Check port and bind address, and that the service runs."),
     _network("tcp-timeout", "No answer to the connection attempt",
              "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded. A warning where "
              "other addresses of the name connect.", _RESOLVE,

@@ -4,7 +4,7 @@
 
 """The questions about hops: names, addresses, what answers there, whether an upgrade gets through, and whose SteVe.
 
-The three addresses of one name may lead to three places, and the public name may lead to another SteVe than this
+The addresses of one name may lead to several places, and the public name may lead to another SteVe than this
 host's. Both are judged by what was answered, never by the address alone: NAT and load balancers are no fault.
 """
 
@@ -73,13 +73,13 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
         return Answer("skipped", "the URL is " + ("wss" if probe.is_tls else "plain ws"), hop=hop, vantage=vantage)
     if probe.endpoint.get("finding") == entry.id:
         between = _between(entry.id, probe, view)
-        hints = _url_hints(probe) if _STAGE_OF[entry.id] in ("resolve", "connect") else ()
+        hints = (*_url_hints(entry.id, probe), *_bindings(entry.id, probe, view))
         return Answer(
             "fail",
             message=f"{entry.title} ({_where(probe)}).{' ' + between if between else ''}",
             hop=hop,
             vantage=vantage,
-            evidence=(*probe_evidence(probe.endpoint.get("evidence"), probe), *hints, *_bindings(entry.id, probe, view)),
+            evidence=(*probe_evidence(probe.endpoint.get("evidence"), probe), *hints),
         )
     if probe.stage > stage:
         return Answer("pass", hop=hop, vantage=vantage)
@@ -217,8 +217,10 @@ def _is_address(name: str) -> bool:
 _USUAL_PORTS = (80, 443, 8080, 8180, 8443)
 
 
-def _url_hints(probe: Probe) -> tuple[dict[str, str], ...]:
+def _url_hints(id: str, probe: Probe) -> tuple[dict[str, str], ...]:
     """What is odd about the URL of a hop that could not be connected; a hint, never a finding."""
+    if id not in ("dns-unresolvable", *_CONNECT):
+        return ()
     name, hints = _dialled_name(probe), []
     port = urlsplit(str(probe.data["url"])).port
     if port is not None and port not in _USUAL_PORTS and not probe.data.get("connect_to"):
@@ -377,10 +379,8 @@ def _accepted_here(view: HostView) -> set[str]:
 
 def _unknown_there(probe: Probe, view: HostView) -> list[dict[str, Any]]:
     """Rows of ids that the direct hop accepts and that are not registered on this one."""
-    accepted = _accepted_here(view)
-    return [
-        row for row in probe.rows if row.get("finding") == "charge-box-unregistered" and row["charge_box_id"] in accepted
-    ]
+    unregistered = [row for row in probe.rows if row.get("finding") == "charge-box-unregistered"]
+    return [row for row in unregistered if row["charge_box_id"] in _accepted_here(view)]
 
 
 def _is_sure(row: dict[str, Any], probe: Probe, view: HostView) -> bool:
