@@ -236,7 +236,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "wrong-context-path", "path", FAIL, HOP, "Wrong context path",
         "There is no SteVe under the first part of the URL's path; the usual one is /steve.",
-        (*_DIRECT_APP, *_HTTP), ("probe",),
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"), ("probe",),
         Remedy("Correct the context path in the charger's URL.", "charger"),
     ),
     Entry(
@@ -259,7 +259,8 @@ CATALOGUE: tuple[Entry, ...] = (
     # -- proxy ----------------------------------------------------------------------------------------------
     Entry(
         "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
-        "A proxy answers by itself instead of forwarding the path to SteVe.", (*_DIRECT_APP, *_HTTP),
+        "A proxy answers by itself instead of forwarding the path to SteVe.",
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"),
         ("probe", "nginx"),
         Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
     ),

@@ -325,7 +325,8 @@ def _same_steve_answer(probe: Probe, view: HostView) -> Answer:
     """Whether the SteVe behind a hop is this host's: by release and by registered charge boxes."""
     hop, vantage = probe.hop, probe.vantage
     if not probe.reachable:
-        return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
+        unseen = Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
+        return _another_server(probe, view) or unseen
     evidence = (*_other_release(probe, view), *_other_boxes(probe, view))
     if evidence:
         used = [inert(row["address"], 60) for row in probe.addresses if row.get("used")]
@@ -343,6 +344,24 @@ def _same_steve_answer(probe: Probe, view: HostView) -> Answer:
     if _accepted_here(view) & {row["charge_box_id"] for row in probe.rows if row["verdict"] == "accepted"}:
         return Answer("pass", hop=hop, vantage=vantage)
     return Answer(*_not_compared(probe, view), hop=hop, vantage=vantage)
+
+
+def _another_server(probe: Probe, view: HostView) -> Answer | None:
+    """From outside a stranger has nothing under a URL that leads to SteVe on the host itself: another server."""
+    proxy = view.probe("proxy")
+    items = probe.endpoint.get("evidence") or [{}]
+    absent = probe.endpoint.get("finding") in ("proxy-no-route", "wrong-context-path") and items[0].get("status") == 404
+    if proxy is None or not proxy.reachable or probe.vantage == "host" or not absent:
+        return None
+    way = inert(proxy.data.get("connect_to") or "", 60)
+    detail = f"the same URL leads to SteVe (by way of {way})"
+    return Answer(
+        "fail",
+        message=f"Another server than this host's proxy answers ({_where(probe)}).",
+        hop=probe.hop,
+        vantage=probe.vantage,
+        evidence=({"source": _source(proxy), "detail": detail}, *probe_evidence(items, probe)),
+    )
 
 
 def _other_release(probe: Probe, view: HostView) -> tuple[dict[str, str], ...]:
