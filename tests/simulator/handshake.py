@@ -319,7 +319,7 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
         status = system.era.missing_protocol_status
         raise refused(system, request, status, "No protocol (OCPP version) is specified.")
     for protocol in offered:
-        if protocol in system.era.supported_protocols:
+        if protocol in system.era.supported_protocols and _is_enabled(system, protocol):
             return protocol
     listed = ", ".join(offered)
     system.log.write(
@@ -329,6 +329,12 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
     )
     status = system.era.unsupported_protocol_status
     raise refused(system, request, status, "No protocol (OCPP version) is specified.")
+
+
+def _is_enabled(system: CentralSystem, protocol: str) -> bool:
+    version = protocol.removeprefix("ocpp").replace(".", "")
+    name = f"steve.ocpp.enabled-protocols.v{version}.json"
+    return not system.era.protocols_can_be_disabled or system.properties.get(name) != "false"
 
 
 def _check_spring(system: CentralSystem, request: web.Request) -> None:
