@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A certificate for a server of the tests."""
+"""Certificates for servers and clients of the tests."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(host: str) -> bytes:
-    """Key and self-signed certificate of a host name, PEM, valid for a day."""
+def self_signed(host: str, organisation: str = "Tests") -> bytes:
+    """Key and self-signed certificate of a name, PEM, valid for a day."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, host)]
+    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -277,7 +277,7 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
     name = system.properties.get("steve.ocpp.security.client-cert-header-from-proxy")
     value = request.headers.get(name, "") if name else ""
     try:
-        certificate = _parse_certificate(value) if value else None
+        certificate = _parse_certificate(value) if value else _of_connection(request)
     except ValueError:
         system.log.write("WARN", logs.CERTIFICATES, f"{prefix}Failed parsing the certificate")
         certificate = None
@@ -297,6 +297,13 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
             system.log.write("ERROR", logs.CERTIFICATES, f"{prefix}Certificate validation error")
             return False
     return True
+
+
+def _of_connection(request: web.Request) -> x509.Certificate | None:
+    """The client's own certificate, where SteVe speaks TLS itself and none came in a header."""
+    connection = request.get_extra_info("ssl_object")
+    presented = None if connection is None else connection.getpeercert(binary_form=True)
+    return None if presented is None else x509.load_der_x509_certificate(presented)
 
 
 def _parse_certificate(value: str) -> x509.Certificate:
