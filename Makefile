@@ -42,7 +42,7 @@ types: python ## mypy --strict
 sanity: python ## ansible-test sanity
 	$(TESTS) sanity
 
-docs: python ## Write docs/findings.md again from the catalogue
+docs: python ## Write docs/findings.md and docs/situations.md again
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
 
 lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)

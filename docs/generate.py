@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/findings.md from the catalogue: ``make docs``. A test fails when the page is older than the catalogue."""
+"""Writes docs/findings.md from the catalogue and docs/situations.md from the table of situations: ``make docs``.
+
+A test fails when a page is older than what it is written from.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
+SITUATIONS = ROOT / "docs" / "situations.md"
 
 HEAD = """\
 <!--
@@ -52,6 +56,14 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def situations() -> str:
+    """The page of situations as it should be."""
+    from tests.contract.situations import page as written
+    from tests.simulator import ERAS
+
+    return written({name: era.evidence for name, era in ERAS.items()})
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     from tests import conftest
@@ -59,3 +71,4 @@ if __name__ == "__main__":
     conftest.install_collection_loader()
 
     PAGE.write_text(page(), encoding="utf-8")
+    SITUATIONS.write_text(situations(), encoding="utf-8")

@@ -106,15 +106,27 @@ def charge_box(case: BoxCase, facts: HopFacts) -> ChargeBox | AskBox:
     seen = case.seen[AskBox.PREFLIGHT]
     if seen.answer is None:
         return _unanswered_box(seen)
+    kind = recognise(seen.answer, facts.era)
+    if _stopped_before_steve(case, facts, seen.answer.status, kind):
+        return _refused("charge-box-id-invalid", "id", seen, why="its path is refused before SteVe looks at it")
     unreadable = not_interpreted(facts.era)
     if unreadable is not None:
         return _undetermined(seen, "registration", (), unreadable)
-    kind = recognise(seen.answer, facts.era)
     if kind is Kind.UPGRADE_LOST:
         return ChargeBox("accepted", None, "upgrade", seen.status)
     if kind is Kind.EMPTY and seen.answer.status in _EMPTY_ANSWERS:
         return _EMPTY_ANSWERS[seen.answer.status](case, facts)
-    return _odd_answer(case, seen, kind)
+    return _odd_answer(seen, kind)
+
+
+def _stopped_before_steve(case: BoxCase, facts: HopFacts, status: int, kind: Kind) -> bool:
+    """Whether the container, or Spring's firewall, refused the path that this id makes.
+
+    The firewall answers 500 from 3.6.0 on; before that it is not on this path, and 500 is SteVe's own trouble.
+    """
+    if kind not in (Kind.SIGNIN, Kind.PAGE) or not _handshake.stopped_by_firewall(case.charge_box_id):
+        return False
+    return status != 500 or facts.era.at_least("3.6.0") is not False
 
 
 def not_asked(reason: str, candidates: tuple[str, ...]) -> ChargeBox:
@@ -321,13 +333,11 @@ def _surely_enabled(facts: HopFacts) -> bool:
 _EMPTY_ANSWERS = {400: _box_400, 401: _box_401, 404: _box_404}
 
 
-def _odd_answer(case: BoxCase, seen: Seen, kind: Kind) -> ChargeBox:
+def _odd_answer(seen: Seen, kind: Kind) -> ChargeBox:
     """An answer that is no verdict of SteVe's on the id."""
     if seen.answer is None:
         raise AssertionError
     status = seen.answer.status
-    if kind in (Kind.SIGNIN, Kind.PAGE) and _handshake.stopped_by_firewall(case.charge_box_id):
-        return _refused("charge-box-id-invalid", "id", seen, why="its path is refused before SteVe looks at it")
     if kind is Kind.SIGNIN or (kind is Kind.PAGE and status == 500):
         return _undetermined(
             seen, "registration", ("db-unreachable",),

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
     _docker,
+    _ids,
     _nginx_files,
     _nginx_view,
     _options,
@@ -265,6 +266,9 @@ class Observer:
     def _proxy_probe(self, target: str, direct: dict[str, Any]) -> dict[str, Any]:
         """One id is enough for the path; the dedicated one where there is one.
 
+        Beside it go an id with a password that SteVe accepted (does the proxy forward Authorization?) and those that
+        want TLS, which only the proxy may offer.
+
         What removes Sec-WebSocket-Extensions would turn the last gate into a real session, so it is sent with the
         dedicated id, or through an nginx whose configuration was read and leaves that header alone.
         """
@@ -275,6 +279,9 @@ class Observer:
         elif direct["endpoint"]["verdict"] == "reachable":
             ids = ids[:1]
         last_gate = ids == [dedicated] or self._extensions_left_alone()
+        ids = list(dict.fromkeys([*ids, *_with_password(direct)[:1]]))
+        if (self.options.public_ws_url or "").startswith("wss:"):
+            ids = list(dict.fromkeys([*ids, *_wanting_tls(direct)]))
         return self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate)
 
     def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
@@ -311,8 +318,9 @@ class Observer:
         if admin["status"] != "ok":
             return wanted
         registered = [box["id"] for box in admin["data"]["registered"]]
-        known = {identifier.casefold() for identifier in registered}
-        asked = [identifier for identifier in wanted if identifier.casefold() in known]
+        # What may be equal is asked: the data base decides.
+        known = {_ids.folded(identifier) for identifier in registered}
+        asked = [identifier for identifier in wanted if _ids.folded(identifier) in known]
         if not asked and registered:
             # The path and the gates need one accepted id; a registered one that no station uses now is kindest.
             connected = {session["id"] for session in admin["data"]["sessions"]}
@@ -406,3 +414,17 @@ def _listens(address: str, port: int) -> bool:
 
 def _accepted(result: dict[str, Any]) -> list[str]:
     return [row["charge_box_id"] for row in result.get("probes", []) if row["verdict"] == "accepted"]
+
+
+def _with_password(result: dict[str, Any]) -> list[str]:
+    """Ids that were accepted with a password."""
+    rows = [row for row in result.get("probes", []) if row["verdict"] == "accepted"]
+    return [row["charge_box_id"] for row in rows if row["password_given"]]
+
+
+def _wanting_tls(result: dict[str, Any]) -> list[str]:
+    """Ids with a password that SteVe may have refused only because there was no TLS (security profile 2)."""
+    rows = [row for row in result.get("probes", []) if row["password_given"]]
+    return [
+        row["charge_box_id"] for row in rows if "profile-requires-tls" in (row["finding"], *row["candidates"])
+    ]  # fmt: skip

@@ -303,12 +303,22 @@ CATALOGUE: tuple[Entry, ...] = (
         ("probe",),
         Remedy("Exempt the WebSocket path from the sign-in of the proxy.", "operator"),
     ),
-    _later("proxy-scheme-not-forwarded", "proxy", FAIL, HOP, "The proxy does not say that TLS was used",
-           "SteVe refuses stations of security profile 2.", _HTTP,
-           Remedy("Forward the scheme and tell SteVe the header's name.", "operator")),
-    _later("proxy-authorization-stripped", "proxy", FAIL, HOP, "The proxy drops the Authorization header",
-           "Stations of security profile 1 and 2 and the Web API are refused.", _HTTP,
-           Remedy("Forward the Authorization header.", "operator")),
+    Entry(
+        "proxy-scheme-not-forwarded", "proxy", FAIL, HOP, "SteVe does not hear that the proxy's side is TLS",
+        "From 3.14 on SteVe refuses stations of security profile 2 unless it is told that TLS was used.", _PATH,
+        ("probe",),
+        Remedy(
+            "Let the proxy set the header, e.g. proxy_set_header X-Forwarded-Proto $scheme, and name it to SteVe in "
+            "steve.ocpp.security.protocol-header-from-proxy.", "operator",
+        ),
+        "log-line",
+    ),
+    Entry(
+        "proxy-authorization-stripped", "proxy", FAIL, HOP, "The proxy drops the Authorization header",
+        "Stations of security profile 1 and 2 and the Web API are refused behind it.", _PATH, ("probe",),
+        Remedy("Forward the Authorization header on the WebSocket path.", "operator"),
+        "log-line",
+    ),
     _later("proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
            "The next reload or restart of nginx will fail.", (),
            Remedy("Correct the line named in the evidence.", "operator")),
@@ -338,10 +348,13 @@ CATALOGUE: tuple[Entry, ...] = (
     _later("charge-box-pending", "registration", FAIL, CHARGE_BOX, "The charge box is set to Pending",
            "It connects, but BootNotification is answered with Pending.", ("charge-box-unregistered",),
            Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
-    _later("charge-box-id-case", "registration", WARN, CHARGE_BOX, "The id is spelt in another case",
-           "Up to 3.10 SteVe shows such a station as disconnected although it is connected.",
-           ("charge-box-unregistered",),
-           Remedy("Spell the id in the charger as SteVe does.", "charger")),
+    Entry(
+        "charge-box-id-case", "registration", WARN, CHARGE_BOX, "The id is spelt otherwise than in SteVe",
+        "SteVe accepts another case, other accents or trailing blanks; up to 3.10 it then shows the station as "
+        "disconnected, and up to 3.8 the page of connected stations fails while it is connected.",
+        (*_IDS, "charge-box-unregistered"), ("admin list",),
+        Remedy("Spell the id in the charger as SteVe does.", "charger"),
+    ),
     # -- handshake ------------------------------------------------------------------------------------------
     Entry(
         "subprotocol-missing", "handshake", FAIL, CHARGE_BOX, "No OCPP version is offered",

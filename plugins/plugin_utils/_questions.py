@@ -10,9 +10,11 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _questions_network
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
@@ -23,8 +25,12 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     HOP,
     Entry,
 )
-from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import open_between, probe_evidence
-from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
+    open_between,
+    probe_evidence,
+    where,
+)
+from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, Probe
 
 #: A container that was started this many seconds ago at the most may still be starting.
 START_DEADLINE_S = 240.0
@@ -59,38 +65,43 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
         return [_nobody_asked(view)]
     if not probe.reachable:
         return [Answer("unknown", "no hop reached SteVe", hop=probe.hop, vantage=probe.vantage)]
-    rows = [row for row in probe.rows if row.get("finding") == entry.id]
-    if rows:
-        ids = tuple(row["charge_box_id"] for row in rows)
-        evidence: list[dict[str, str]] = []
-        for row in rows[:3]:
-            evidence += probe_evidence(row.get("evidence"), probe)
-        return [
-            Answer(
-                "fail",
-                message=_box_message(entry, ids),
-                hop=probe.hop,
-                vantage=probe.vantage,
-                evidence=tuple(evidence),
-                charge_boxes=ids,
-            )
-        ]
-    open_rows = [row for row in probe.rows if entry.id in (row.get("candidates") or [])]
-    if open_rows:
-        row = open_rows[0]
-        ids = tuple(item["charge_box_id"] for item in open_rows)
+    rows = view.box_rows()
+    failing = [(row, where) for row, where in rows if row.get("finding") == entry.id]
+    if failing:
+        return [_failing_boxes(entry, [row for row, hop in failing if hop is where], where) for where in _hops(failing)]
+    still_open = [(row, where) for row, where in rows if entry.id in (row.get("candidates") or [])]
+    if still_open:
+        row, where = still_open[0]
         return [
             Answer(
                 "unknown",
                 open_between(row["candidates"], row.get("evidence")),
-                hop=probe.hop,
-                vantage=probe.vantage,
-                charge_boxes=ids,
+                hop=where.hop,
+                vantage=where.vantage,
+                charge_boxes=tuple(item["charge_box_id"] for item, _where in still_open),
             )
         ]
-    if not probe.data["summary"]["accepted"] and not any(row["verdict"] == "refused" for row in probe.rows):
+    if not probe.data["summary"]["accepted"] and not any(row["verdict"] != "undetermined" for row, _where in rows):
         return [Answer("unknown", "no charge box got an answer", hop=probe.hop, vantage=probe.vantage)]
     return [Answer("pass", hop=probe.hop, vantage=probe.vantage)]
+
+
+def _hops(rows: list[tuple[dict[str, Any], Probe]]) -> list[Probe]:
+    """The probes that the rows come from, each once."""
+    return list({id(probe): probe for _row, probe in rows}.values())
+
+
+def _failing_boxes(entry: Entry, rows: list[dict[str, Any]], probe: Probe) -> Answer:
+    ids = tuple(row["charge_box_id"] for row in rows)
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
+    return Answer(
+        "fail",
+        message=_box_message(entry, ids),
+        hop=probe.hop,
+        vantage=probe.vantage,
+        evidence=evidence,
+        charge_boxes=ids,
+    )
 
 
 def _nobody_asked(view: HostView) -> Answer:
@@ -116,8 +127,8 @@ def _missing(view: HostView) -> list[str]:
     admin = view.part("admin")
     if admin["status"] != "ok":
         return []
-    known = {str(box["id"]).casefold() for box in admin["data"]["registered"]}
-    return [identifier for identifier in view.asked.get("charge_box_ids") or [] if identifier.casefold() not in known]
+    known = {folded(str(box["id"])) for box in admin["data"]["registered"]}
+    return [identifier for identifier in view.asked.get("charge_box_ids") or [] if folded(identifier) not in known]
 
 
 def _forbidden(identifier: str) -> str | None:
@@ -157,6 +168,123 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
             "fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
         )
     ]
+
+
+def _id_case(view: HostView) -> list[Answer]:
+    """Accepted ids that SteVe spells otherwise; what that does depends on the release (SteVe's pull request 1934)."""
+    admin = view.part("admin")
+    if admin["status"] != "ok":
+        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
+    spelt = {folded(str(box["id"])): str(box["id"]) for box in admin["data"]["registered"]}
+    exact = {str(box["id"]) for box in admin["data"]["registered"]}
+    accepted = [row["charge_box_id"] for row, _probe in view.box_rows() if row["verdict"] == "accepted"]
+    others = {item: spelt.get(folded(item), "?") for item in accepted if item not in exact}
+    if not others or view.era.at_least("3.11.0") is True:
+        return [Answer("pass")]
+    ids = tuple(others)
+    shown = "; ".join(f"{inert(mine, 60)} is {inert(theirs, 60)} in SteVe" for mine, theirs in list(others.items())[:3])
+    evidence = ({"source": "admin list", "detail": shown},)
+    if view.era.at_least("3.11.0") is None:
+        reason = f"{shown}; SteVe {view.era} minds up to 3.10 only, and the exact release is not known"
+        return [Answer("unknown", reason, evidence=evidence, charge_boxes=ids)]
+    message = f"{BY_ID['charge-box-id-case'].title}: {shown}."
+    return [Answer("fail", message=message, evidence=evidence, charge_boxes=ids)]
+
+
+# -- credentials behind a proxy -----------------------------------------------------------------------------
+
+
+def _credential_hops(look: Callable[[HostView, Probe, list[dict[str, Any]]], Answer]) -> Question:
+    """A question about each proxy, asked of the charge boxes that were probed through it with a password."""
+
+    def question(view: HostView) -> list[Answer]:
+        answers = []
+        for probe in view.probes:
+            if probe.hop == "direct":
+                continue
+            rows = [row for row in probe.rows if row.get("password_given")]
+            if rows:
+                answers.append(look(view, probe, rows))
+            else:
+                reason = "no charge box with a password was asked on this hop"
+                answers.append(Answer("skipped", reason, hop=probe.hop, vantage=probe.vantage))
+        part = view.part("probes")
+        skipped = (part.get("skipped_hops") or {}).items()
+        answers += [Answer("skipped", reason, hop=hop, vantage="host") for hop, reason in skipped]
+        if part["status"] != "ok":
+            answers.append(Answer("unknown", str(part["reason"])))
+        return answers or [Answer("skipped", "no proxy was probed")]
+
+    return question
+
+
+def _direct_row(view: HostView, charge_box_id: str) -> dict[str, Any] | None:
+    direct = view.probe("direct")
+    return next((row for row in direct.rows if row["charge_box_id"] == charge_box_id), None) if direct else None
+
+
+def _hop_finding(entry_id: str, probe: Probe, rows: list[dict[str, Any]], detail: str) -> Answer:
+    ids = tuple(row["charge_box_id"] for row in rows)
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
+    return Answer(
+        "fail",
+        message=f"{BY_ID[entry_id].title} ({where(probe)}).",
+        hop=probe.hop,
+        vantage=probe.vantage,
+        evidence=(*evidence, {"source": f"probe {probe.hop}", "detail": detail}),
+        charge_boxes=ids,
+    )
+
+
+def _open_hop(entry_id: str, probe: Probe, rows: list[dict[str, Any]]) -> Answer | None:
+    """Unknown where the question is among the candidates of a row."""
+    row = next((row for row in rows if entry_id in (row.get("candidates") or [])), None)
+    if row is None:
+        return None
+    return Answer("unknown", open_between(row["candidates"], row.get("evidence")), hop=probe.hop, vantage=probe.vantage)
+
+
+def _authorization_stripped(view: HostView, probe: Probe, rows: list[dict[str, Any]]) -> Answer:
+    """The same id with the same password is accepted directly, and here SteVe does not come to see the header."""
+    name = "proxy-authorization-stripped"
+    if any(row["verdict"] == "accepted" and (_direct_row(view, row["charge_box_id"]) or {}).get("verdict") == "accepted"
+           for row in rows):  # fmt: skip
+        return Answer("pass", hop=probe.hop, vantage=probe.vantage)
+    lost = []
+    for row in rows:
+        before = _direct_row(view, row["charge_box_id"])
+        if name in row["candidates"] and before and before["verdict"] == "accepted" and before.get("password_given"):
+            lost.append(row)
+    if lost:
+        return _hop_finding(name, probe, lost, "SteVe accepts the same id and password on the direct hop")
+    open_hop = _open_hop(name, probe, rows)
+    return open_hop or Answer("pass", hop=probe.hop, vantage=probe.vantage)
+
+
+def _scheme_not_forwarded(view: HostView, probe: Probe, rows: list[dict[str, Any]]) -> Answer:
+    """A station of security profile 2 is refused behind TLS, because SteVe does not hear of it (since 3.14)."""
+    name = "proxy-scheme-not-forwarded"
+    if not probe.is_tls:
+        return Answer("skipped", "the URL is plain ws", hop=probe.hop, vantage=probe.vantage)
+    if view.era.at_least("3.14.0") is False:
+        return Answer("pass", hop=probe.hop, vantage=probe.vantage)
+    refused = [row for row in rows if row["finding"] == name]
+    if refused:
+        return _hop_finding(name, probe, refused, "accepted as soon as the request itself says that TLS was used")
+    wanting = []
+    for row in rows:
+        before = _direct_row(view, row["charge_box_id"])
+        if before and before["finding"] == "profile-requires-tls":
+            wanting.append(row)
+    others = any(row["verdict"] == "accepted" for row in rows)
+    deaf = [row for row in wanting if name in row["candidates"]]
+    if deaf and others:
+        return _hop_finding(name, probe, deaf, "SteVe accepts the same id on the direct hop when it is told of TLS")
+    open_hop = _open_hop(name, probe, rows)
+    if open_hop is None and not any(row["verdict"] == "accepted" for row in wanting):
+        reason = "no station of security profile 2 was seen on this hop"
+        return Answer("skipped", reason, hop=probe.hop, vantage=probe.vantage)
+    return open_hop or Answer("pass", hop=probe.hop, vantage=probe.vantage)
 
 
 # -- the host -----------------------------------------------------------------------------------------------
@@ -349,6 +477,9 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    "charge-box-id-case": _id_case,
+    "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
+    "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
     **_questions_network.QUESTIONS,
 }
 

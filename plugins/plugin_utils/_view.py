@@ -120,6 +120,18 @@ class HostView:
         candidates = [probe for probe in self.probes if probe.data["summary"]["asked"]]
         return next((probe for probe in candidates if probe.reachable), candidates[0] if candidates else None)
 
+    def box_rows(self) -> list[tuple[dict[str, Any], Probe]]:
+        """One row per id with the probe it comes from: a hop with TLS speaks for those that were refused without."""
+        asking = self.asking_probe()
+        rows = {row["charge_box_id"]: (row, asking) for row in asking.rows} if asking else {}
+        own = (probe for probe in self.probes if probe.vantage == "host")
+        tls = next((probe for probe in own if probe.is_tls and probe.reachable), None)
+        for row in tls.rows if tls else []:
+            before = rows.get(row["charge_box_id"])
+            if tls and before and "profile-requires-tls" in (before[0]["finding"], *before[0]["candidates"]):
+                rows[row["charge_box_id"]] = (row, tls)
+        return list(rows.values())
+
     def service(self, kind: str) -> dict[str, Any] | None:
         """Facts of the ``app`` or ``db`` container, None when unknown or missing."""
         part = self.part("compose")

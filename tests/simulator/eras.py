@@ -83,6 +83,8 @@ class Era:
     """Only the runbook dialect compares ids exactly; SteVe leaves it to the data base's collation."""
     missing_protocol_status: int
     supported_protocols: tuple[str, ...]
+    protocols_can_be_disabled: bool
+    """``steve.ocpp.enabled-protocols.v16.json`` and so on (>= 3.10.0): a disabled one is like an unsupported one."""
     id_pattern: str | None
     unknown_id_status: int
     unsupported_protocol_status: int
@@ -196,6 +198,7 @@ STEVE_3_7_1 = Era(
     id_case_sensitive=False,
     missing_protocol_status=400,
     supported_protocols=("ocpp1.6", "ocpp1.5", "ocpp1.2"),
+    protocols_can_be_disabled=False,
     id_pattern=PATTERN,
     unknown_id_status=404,
     unsupported_protocol_status=404,
@@ -361,6 +364,7 @@ STEVE_3_12_0 = replace(
     release="3.12.0",
     evidence="recorded",
     location_absolute=False,
+    protocols_can_be_disabled=True,
     basic_user_case_sensitive=False,
     headers_on_101=True,
     session_has_database_spelling=True,

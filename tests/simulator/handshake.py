@@ -277,7 +277,7 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
     name = system.properties.get("steve.ocpp.security.client-cert-header-from-proxy")
     value = request.headers.get(name, "") if name else ""
     try:
-        certificate = _parse_certificate(value) if value else None
+        certificate = _parse_certificate(value) if value else _of_connection(request)
     except ValueError:
         system.log.write("WARN", logs.CERTIFICATES, f"{prefix}Failed parsing the certificate")
         certificate = None
@@ -297,6 +297,13 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
             system.log.write("ERROR", logs.CERTIFICATES, f"{prefix}Certificate validation error")
             return False
     return True
+
+
+def _of_connection(request: web.Request) -> x509.Certificate | None:
+    """The client's own certificate, where SteVe speaks TLS itself and none came in a header."""
+    connection = request.get_extra_info("ssl_object")
+    presented = None if connection is None else connection.getpeercert(binary_form=True)
+    return None if presented is None else x509.load_der_x509_certificate(presented)
 
 
 def _parse_certificate(value: str) -> x509.Certificate:
@@ -319,7 +326,7 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
         status = system.era.missing_protocol_status
         raise refused(system, request, status, "No protocol (OCPP version) is specified.")
     for protocol in offered:
-        if protocol in system.era.supported_protocols:
+        if protocol in system.era.supported_protocols and _is_enabled(system, protocol):
             return protocol
     listed = ", ".join(offered)
     system.log.write(
@@ -329,6 +336,12 @@ def _check_protocol(system: CentralSystem, request: web.Request, charge_box_id: 
     )
     status = system.era.unsupported_protocol_status
     raise refused(system, request, status, "No protocol (OCPP version) is specified.")
+
+
+def _is_enabled(system: CentralSystem, protocol: str) -> bool:
+    version = protocol.removeprefix("ocpp").replace(".", "")
+    name = f"steve.ocpp.enabled-protocols.v{version}.json"
+    return not system.era.protocols_can_be_disabled or system.properties.get(name) != "false"
 
 
 def _check_spring(system: CentralSystem, request: web.Request) -> None:

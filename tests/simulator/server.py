@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -85,6 +86,9 @@ class Options:
     db_wait_s: float = 60.0
     ping_interval_s: float = 900.0
     bcrypt_rounds: int = 10
+    tls: ssl.SSLContext | None = None
+    """SteVe's own TLS (>= 3.9.0: one connector for everything). A client's certificate counts for security profile 3;
+    the context must ask for one, as SteVe does by default (client-auth: want)."""
 
 
 class StartError(Exception):
@@ -283,7 +287,9 @@ class Simulator:
                 access_log=cast(logging.Logger, None),
             )
 
-        self._listener = await loop.create_server(protocol, self.options.host, self.options.port, reuse_address=True)
+        self._listener = await loop.create_server(
+            protocol, self.options.host, self.options.port, reuse_address=True, ssl=self.options.tls
+        )
         self.port = self.system.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def _open_control_port(self, port: int) -> None:

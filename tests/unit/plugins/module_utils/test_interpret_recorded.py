@@ -84,13 +84,13 @@ B_BOXES = {
     "path pct2E / plainprobe": "undetermined",
 }
 #: Before 3.10 no configuration switches a subprotocol off, so 404 has one cause when a known one is offered.
-BEFORE_3_10 = {
-    label: "charge-box-unregistered"
-    for label in (
+BEFORE_3_10 = dict.fromkeys(
+    (
         "unknown / plainGET+proto (probe 1.3)", "path inner blank / plainprobe", "path plus / plainprobe",
         "path utf8 / plainprobe",
-    )
-}  # fmt: skip
+    ),
+    "charge-box-unregistered",
+)  # fmt: skip
 #: Up to 3.5.1 the id is looked up first (401), and the firewall is not on the WebSocket path.
 BEFORE_3_6 = {
     **BEFORE_3_10,
