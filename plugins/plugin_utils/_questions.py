@@ -26,9 +26,9 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     Entry,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
+    hop_text,
     open_between,
     probe_evidence,
-    where,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, Probe
 
@@ -228,7 +228,7 @@ def _hop_finding(entry_id: str, probe: Probe, rows: list[dict[str, Any]], detail
     evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
     return Answer(
         "fail",
-        message=f"{BY_ID[entry_id].title} ({where(probe)}).",
+        message=f"{BY_ID[entry_id].title} ({hop_text(probe)}).",
         hop=probe.hop,
         vantage=probe.vantage,
         evidence=(*evidence, {"source": f"probe {probe.hop}", "detail": detail}),

@@ -76,7 +76,7 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
         hints = (*_url_hints(entry.id, probe), *_bindings(entry.id, probe, view))
         return Answer(
             "fail",
-            message=f"{entry.title} ({where(probe)}).{' ' + between if between else ''}",
+            message=f"{entry.title} ({hop_text(probe)}).{' ' + between if between else ''}",
             hop=hop,
             vantage=vantage,
             evidence=(*probe_evidence(probe.endpoint.get("evidence"), probe), *hints),
@@ -96,7 +96,7 @@ def _gate_answer(entry: Entry, probe: Probe) -> Answer:
     if gates.get("finding") == entry.id:
         return Answer(
             "fail",
-            message=f"{entry.title} ({where(probe)}).",
+            message=f"{entry.title} ({hop_text(probe)}).",
             hop=hop,
             vantage=vantage,
             evidence=probe_evidence(gates.get("evidence"), probe),
@@ -120,7 +120,7 @@ def _gate_reason(gates: dict[str, Any]) -> str:
     return inert(gates.get("reason") or "; ".join(notes) or "the gates were not sent", 300)
 
 
-def where(probe: Probe) -> str:
+def hop_text(probe: Probe) -> str:
     """A hop for a person: its URL, what was dialled instead, and from where."""
     url = inert(probe.data["url"], 120)
     if probe.data.get("connect_to"):
@@ -179,7 +179,7 @@ def _beside(id: str, title: str, probe: Probe) -> Answer | None:
             evidence.append({"source": _source(probe), "detail": detail})
     return Answer(
         "fail",
-        message=f"{title} at {count} ({shown}); chargers that pick {which} cannot connect ({where(probe)}).",
+        message=f"{title} at {count} ({shown}); chargers that pick {which} cannot connect ({hop_text(probe)}).",
         hop=probe.hop,
         vantage=probe.vantage,
         evidence=tuple(evidence),
@@ -334,7 +334,7 @@ def _same_steve_answer(probe: Probe, view: HostView) -> Answer:
         dialled = tuple({"source": _source(probe), "detail": f"dialled {address}"} for address in used)
         return Answer(
             "fail",
-            message=f"Another SteVe than this host's answers ({where(probe)}).",
+            message=f"Another SteVe than this host's answers ({hop_text(probe)}).",
             hop=hop,
             vantage=vantage,
             evidence=(*evidence, *dialled),
@@ -358,7 +358,7 @@ def _another_server(probe: Probe, view: HostView) -> Answer | None:
     detail = f"the same URL leads to SteVe (by way of {way})"
     return Answer(
         "fail",
-        message=f"Another server than this host's proxy answers ({where(probe)}).",
+        message=f"Another server than this host's proxy answers ({hop_text(probe)}).",
         hop=probe.hop,
         vantage=probe.vantage,
         evidence=({"source": _source(proxy), "detail": detail}, *probe_evidence(items, probe)),

@@ -204,7 +204,8 @@ def test_nothing_to_compare_is_said_and_is_no_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["localhost", "LOCALHOST.", "127.0.0.1", "127.8.9.10", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "a.localhost"]
+    "name",
+    ["localhost", "LOCALHOST.", "127.0.0.1", "127.8.9.10", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "a.localhost"],
 )
 def test_a_charger_that_dials_localhost_reaches_itself(name: str) -> None:
     result = judge(host(public=f"ws://{name}:8180{WS}"))
