@@ -335,6 +335,14 @@ def _may_be_an_old_refusal(case: EndpointCase, answer: Answer) -> bool:
     return bare and unknown and not _handshake.has_mark(answer)
 
 
+def _is_cloudflare_gateway(answer: Answer) -> bool:
+    """Whether Cloudflare says that it does not reach the origin: refused, silent, no route, slow, TLS.
+
+    Source: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+    """
+    return 521 <= answer.status <= 526 and "cloudflare" in (answer.header("server") or "").lower()
+
+
 def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Somebody else answers on the WebSocket path."""
     evidence = (path.evidence("this is not SteVe's answer"), case.seen[Ask.SIGNIN].evidence())
@@ -356,10 +364,10 @@ def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
             return _wrong("proxy-login-wall", "path", evidence)
         direct = case.hop == "direct"
         return _open(("wrong-context-path",) if direct else ("proxy-login-wall", "proxy-no-route"), evidence)
-    if status == 504 and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
+    if status in (504, 524) and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         # SteVe without its data base hangs on the WebSocket path only, and the proxy gave up first.
         return _open(("proxy-bad-gateway", "db-unreachable"), evidence)
-    finding = _STRANGERS.get(status)
+    finding = "proxy-bad-gateway" if _is_cloudflare_gateway(answer) else _STRANGERS.get(status)
     if finding is None:
         return _open((), evidence)
     if finding == "proxy-no-route" and case.hop == "direct":
