@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Iterable
 
 #: Every release, oldest first.
@@ -32,6 +33,7 @@ NEWEST = RELEASES[-1]
 RUNBOOK = "runbook"
 
 
+@lru_cache(maxsize=256)
 def release_key(release: str) -> tuple[int, ...]:
     """Sort key of a release text such as ``3.14.1``.
 

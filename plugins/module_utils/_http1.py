@@ -31,6 +31,7 @@ MAX_INTERIM = 8
 MAX_TRAILERS = 50
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(r"/[!-~]*")
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 
@@ -113,7 +114,7 @@ def request(target: str, host: str, headers: Iterable[tuple[str, str]] = (), met
     Raises:
         ValueError: something would break out of its line.
     """
-    if _TOKEN.fullmatch(method) is None or not target.startswith("/") or any(c <= " " or c > "~" for c in target):
+    if _TOKEN.fullmatch(method) is None or _TARGET.fullmatch(target) is None:
         raise ValueError("not a request line")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     for name, value in headers:

@@ -35,7 +35,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Address, Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind
-from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
+from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_box import AskBox, ChargeBox
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_endpoint import Ask
 from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, narrowed, note
@@ -181,6 +181,7 @@ class _Probe:
         self._era_seen: _era.Era | None = None
         self._sessions_opened = 0
         self._accepted: dict[str, None] = {}
+        self._accepting: Answer | None = None
         self._preflights: dict[str, Seen] = {}
         self._rows: dict[str, ChargeBox] = {}
         self._sessions: dict[str, dict[str, Any] | None] = {}
@@ -441,8 +442,13 @@ class _Probe:
                 yield Job(item, request.data)
 
         def done(job: Job, reply: Reply) -> None:
+            request = requests.pop(job.key)
+            if reply.answer is not None and reply.answer is self._accepting:
+                # The very answer that was judged before.
+                self._accepted[job.key] = None
+                return
             self._close_unwanted(reply)
-            self._take_preflight(job.key, self._seen(requests.pop(job.key), reply))
+            self._take_preflight(job.key, self._seen(request, reply))
 
         return self._wire.ask_many(jobs(), self._request.concurrency, done)
 
@@ -451,6 +457,7 @@ class _Probe:
             self._era = narrowed(self._era, seen.answer)
         if seen.kind(self._era) is Kind.UPGRADE_LOST and _interpret_box.not_interpreted(self._era) is None:
             self._accepted[charge_box_id] = None
+            self._accepting = seen.answer
         else:
             self._preflights[charge_box_id] = seen
 

@@ -32,6 +32,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answ
 _PIECE = 64 * 1024
 #: Failures in a row, without an answer between them, after which nothing more is asked.
 _MAX_FAILURES = 20
+#: Answers that are remembered by their bytes, and bytes of the longest of them: refusals are alike but for the time.
+_REMEMBERED = 64
+_REMEMBERED_BYTES = 4096
 #: Seconds of lost time that pacing catches up with; more would be a burst.
 _CATCH_UP = 0.1
 
@@ -168,6 +171,7 @@ class Wire:
         self._busy: dict[int, _Connection] = {}
         self._again: deque[Job] = deque()
         self._done: Callable[[Job, Reply], None] = lambda _job, _reply: None
+        self._remembered: dict[bytes, Answer] = {}
 
     def __enter__(self) -> Wire:
         return self
@@ -239,20 +243,38 @@ class Wire:
         if self._gap:
             self._next_at = max(self._next_at, now - _CATCH_UP) + self._gap
         self.requests += 1
-        connection = self._idle.pop() if self._idle else None
+        connection = self._quiet()
         if connection is None:
             sock, failure = begin_connect(self._address)
             if sock is None:
                 self._report(job, Reply(failure=failure), now)
                 return
             connection = _Connection(sock)
-        connection.job, connection.reader, connection.unsent = job, AnswerReader(), memoryview(job.data)
+        connection.job, connection.unsent = job, memoryview(job.data)
+        if connection.reader.started:
+            connection.reader = AnswerReader()
         connection.started, connection.expires = now, min(now + self._timeout, self._ends_at)
         self._busy[id(connection)] = connection
         if connection.state == "ready":
             self._guarded(connection, self._write)
         else:
             self._watch(connection, selectors.EVENT_WRITE)
+
+    def _quiet(self) -> _Connection | None:
+        """An idle connection on which nothing came unasked: that would be taken for the answer to the next request."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.state != "ready":
+                return connection
+            try:
+                connection.sock.recv(1)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return connection
+            except OSError:
+                pass
+            # Closed meanwhile, or the other side speaks unasked.
+            self._drop(connection)
+        return None
 
     # -- moving on ---------------------------------------------------------------------------------------------
 
@@ -325,11 +347,28 @@ class Wire:
             if not data:
                 self._ended(connection)
                 return
+            known = None if connection.reader.started else self._remembered.get(data)
+            if known is not None:
+                # The same bytes from the beginning of an answer are the same answer: nothing is read twice.
+                self._complete(connection, known)
+                return
+            whole = not connection.reader.started
             if connection.reader.feed(data):
+                if whole:
+                    self._remember(data, connection.reader)
                 self._complete(connection)
                 return
             if self._clock.monotonic() >= connection.expires or not self._pending(connection):
                 return
+
+    def _remember(self, data: bytes, reader: AnswerReader) -> None:
+        """Keep an answer that came in one piece and ended with it, so that the next one like it need not be read."""
+        answer = reader.answer
+        if answer is None or not answer.reusable or answer.defect or reader.rest or len(data) > _REMEMBERED_BYTES:
+            return
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[data] = answer
 
     @staticmethod
     def _pending(connection: _Connection) -> bool:
@@ -366,9 +405,9 @@ class Wire:
         else:
             self._complete(connection)
 
-    def _complete(self, connection: _Connection) -> None:
+    def _complete(self, connection: _Connection, known: Answer | None = None) -> None:
         now = self._clock.monotonic()
-        job, reader, answer = connection.job, connection.reader, connection.reader.answer
+        job, reader, answer = connection.job, connection.reader, known or connection.reader.answer
         if job is None or answer is None:
             raise AssertionError
         stream = None
