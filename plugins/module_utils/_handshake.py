@@ -103,13 +103,16 @@ class WsUrl:
         return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}"
 
 
-def parse_url(text: str) -> WsUrl:
+def parse_url(text: str, option: str = "url") -> WsUrl:
     """The WebSocket URL that a charger is configured with, less the id; a trailing slash is left aside.
+
+    Args:
+        text: the URL.
+        option: the option that it stands in, for the sentence of an error.
 
     Raises:
         InputError: no ws(s) URL, or more than scheme, host, port and path. The sentence shows no credentials.
     """
-    option = "url"
     advice = "Give e.g. ws://charge.example.net:8180/steve/websocket/CentralSystemService."
     if not text or any(character <= " " or character == "\x7f" for character in text):
         raise InputError(option, "it is empty or contains a blank or a control character", advice)

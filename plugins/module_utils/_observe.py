@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
     _docker,
+    _handshake,
     _ids,
     _nginx_files,
     _nginx_view,
@@ -78,7 +79,7 @@ def options_from(params: dict[str, Any]) -> Options:
     dedicated = params["probe_charge_box_id"]
     return Options(
         run_id=params["run_id"], host=params["host"] or socket.gethostname(), url=_base_url(params["url"]),
-        public_ws_url=params["public_ws_url"] or None, project_dir=params["project_dir"] or None,
+        public_ws_url=_public_url(params["public_ws_url"]), project_dir=params["project_dir"] or None,
         project_name=params["project_name"] or None, compose_files=params["compose_files"],
         app_service=params["app_service"], db_service=params["db_service"], nginx_conf=params["nginx_conf"],
         nginx_command=params["nginx_command"] or ["nginx"], username=params["username"], password=params["password"],
@@ -91,11 +92,20 @@ def options_from(params: dict[str, Any]) -> Options:
     )  # fmt: skip
 
 
+def _public_url(url: str | None) -> str | None:
+    """The chargers' URL as it was given, checked as a whole; None when there is none."""
+    if url:
+        _handshake.parse_url(url, "public_ws_url")
+    return url or None
+
+
 def _base_url(url: str) -> str:
     """SteVe's base URL, checked as far as the parts need it."""
     try:
         parts = urlsplit(url.strip())
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A scope (fe80::1%eth0) is the name of an interface; it cannot be part of a Host header.
+        valid = valid and "%" not in parts.netloc
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username is not None:

@@ -95,6 +95,10 @@ _PATH = (
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
 _BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
 _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN))
+#: What ends before SteVe leaves open whose SteVe it is; a server that is another one shows by these as well.
+_OPEN_ELSEWHERE = tuple(
+    f"open:{need}" for need in _PATH[len(_HTTP) :] if need not in ("proxy-no-route", "wrong-context-path")
+)
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 
 
@@ -176,15 +180,13 @@ CATALOGUE: tuple[Entry, ...] = (
              "The host name in the URL has no address where the probe was sent from.", (),
              "Correct the name in the URL or add it to the DNS that the chargers use."),
     _network("tcp-refused", "Connection refused",
-             "The address answers, but nothing listens on that port. A warning where other addresses of the name "
-             "connect.", _RESOLVE, "Check port and bind address, and that the service runs."),
+             "The address answers, but nothing listens on that port.", _RESOLVE,
+             "Check port and bind address, and that the service runs."),
     _network("tcp-timeout", "No answer to the connection attempt",
-             "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded. A warning where "
-             "other addresses of the name connect.", _RESOLVE,
+             "Packets are dropped on the way: firewall, NAT or routing; or the listener is overloaded.", _RESOLVE,
              "Open the way from the chargers' network to this address and port."),
     _network("host-unreachable", "No route to the host",
-             "The network says that there is no way to this address. A warning where other addresses of the name "
-             "connect. That a prober has no IPv6 itself is no finding.", _RESOLVE,
+             "The network says that there is no way to this address.", _RESOLVE,
              "Correct the address or the routing."),
     _network("connection-closed", "Closed without an answer",
              "The connection is accepted and then closed without an HTTP answer.", _CONNECT,
@@ -204,9 +206,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "public-url-elsewhere", "network", FAIL, HOP, "The public URL leads elsewhere",
         "Chargers that use it reach another SteVe, another server or themselves: ids that are registered here are "
-        "unknown there, and nothing of them stands in this SteVe's log. An address alone is no proof (NAT, load "
-        "balancers); only what the server there answers is.",
-        (*_HTTP,), ("probe", "steve_public_ws_url"),
+        "unknown there, and nothing of them stands in this SteVe's log.",
+        (*_HTTP, *_OPEN_ELSEWHERE), ("probe", "steve_public_ws_url"),
         Remedy("Correct the DNS record, the proxy's upstream or the URL in the chargers.", "network"),
         "unknown-list",
     ),

@@ -326,8 +326,7 @@ def _same_steve_answer(probe: Probe, view: HostView) -> Answer:
     """Whether the SteVe behind a hop is this host's: by release and by registered charge boxes."""
     hop, vantage = probe.hop, probe.vantage
     if not probe.reachable:
-        unseen = Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
-        return _another_server(probe, view) or unseen
+        return _another_server(probe, view) or _not_reached(probe)
     evidence = (*_other_release(probe, view), *_other_boxes(probe, view))
     if evidence:
         used = [inert(row["address"], 60) for row in probe.addresses if row.get("used")]
@@ -347,11 +346,21 @@ def _same_steve_answer(probe: Probe, view: HostView) -> Answer:
     return Answer(*_not_compared(probe, view), hop=hop, vantage=vantage)
 
 
+def _not_reached(probe: Probe) -> Answer:
+    if probe.endpoint.get("finding") in _ABSENT:
+        return Answer("skipped", "no SteVe was found on this hop", hop=probe.hop, vantage=probe.vantage)
+    return Answer("unknown", "the connection did not get this far", hop=probe.hop, vantage=probe.vantage)
+
+
+#: Findings that say "there is no SteVe under this URL".
+_ABSENT = ("proxy-no-route", "wrong-context-path")
+
+
 def _another_server(probe: Probe, view: HostView) -> Answer | None:
     """From outside a stranger has nothing under a URL that leads to SteVe on the host itself: another server."""
     proxy = view.probe("proxy")
     items = probe.endpoint.get("evidence") or [{}]
-    absent = probe.endpoint.get("finding") in ("proxy-no-route", "wrong-context-path") and items[0].get("status") == 404
+    absent = probe.endpoint.get("finding") in _ABSENT and items[0].get("status") == 404
     if proxy is None or not proxy.reachable or probe.vantage == "host" or not absent:
         return None
     way = inert(proxy.data.get("connect_to") or "", 60)
