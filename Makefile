@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-unit test-integration molecule lint types sanity docs lock clean
+.PHONY: help python env demo test test-unit test-integration molecule bench lint types sanity docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test-integration: python ## Integration tests on a real stack (Docker)
 
 molecule: python ## All molecule scenarios (Docker)
 	$(TESTS) molecule
+
+bench: python ## Measure against the strongest peers (a few minutes; needs curl, nginx if there is one)
+	@$(PYTHON) tests/bootstrap.py dev tests/benchmark/preflight.py
 
 lint: python ## All linters
 	$(TESTS) lint

@@ -116,7 +116,7 @@ def charge_box(case: BoxCase, facts: HopFacts) -> ChargeBox | AskBox:
         return ChargeBox("accepted", None, "upgrade", seen.status)
     if kind is Kind.EMPTY and seen.answer.status in _EMPTY_ANSWERS:
         return _EMPTY_ANSWERS[seen.answer.status](case, facts)
-    return _odd_answer(seen, kind)
+    return _odd_answer(case, facts, seen, kind)
 
 
 def _stopped_before_steve(case: BoxCase, facts: HopFacts, status: int, kind: Kind) -> bool:
@@ -333,12 +333,18 @@ def _surely_enabled(facts: HopFacts) -> bool:
 _EMPTY_ANSWERS = {400: _box_400, 401: _box_401, 404: _box_404}
 
 
-def _odd_answer(seen: Seen, kind: Kind) -> ChargeBox:
+def _odd_answer(case: BoxCase, facts: HopFacts, seen: Seen, kind: Kind) -> ChargeBox:
     """An answer that is no verdict of SteVe's on the id."""
     if seen.answer is None:
         raise AssertionError
     status = seen.answer.status
-    if kind is Kind.SIGNIN or (kind is Kind.PAGE and status == 500):
+    internal = kind is Kind.SIGNIN or (kind is Kind.PAGE and status == 500)
+    if internal and _handshake.exceeds_data_base(case.charge_box_id):
+        why = "the data base's column ends at U+FFFF, and this id has a character beyond it"
+        if facts.any_accepted:
+            return _refused("charge-box-id-invalid", "id", seen, why=f"{why}; other ids are looked up")
+        return _undetermined(seen, "id", ("charge-box-id-invalid", "db-unreachable"), why)
+    if internal:
         return _undetermined(
             seen, "registration", ("db-unreachable",),
             "an internal error of SteVe's while it looked the id up; its log settles it",

@@ -244,7 +244,7 @@ def _sent_to_signin(case: EndpointCase, path: Seen) -> Endpoint | Ask:
     """From 3.8.0 on a wrong path, from 3.9.0 on also an internal error, is redirected to the sign-in page."""
     evidence: tuple[dict[str, Any], ...] = (path.evidence(),)
     if case.url.is_known_path:
-        if case.hop == "direct" or case.charge_box_id is None or _id_never_arrives(case):
+        if case.hop == "direct" or case.charge_box_id is None or _id_explains_it(case):
             # The path is right, so the id's row or the data base is not; the ids tell it.
             return REACHABLE
         why = "the proxy sends SteVe another path, or SteVe has an internal error; the direct hop tells"
@@ -280,7 +280,7 @@ def _container_page(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint 
 def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Wrong context (every release), or a wrong path inside the context (up to 3.7.1)."""
     evidence: tuple[dict[str, Any], ...]
-    if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE and case.url.is_known_path and _id_never_arrives(case):
+    if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE and case.url.is_known_path and _id_explains_it(case):
         return REACHABLE
     if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         evidence = (path.evidence(), case.seen[Ask.SIGNIN].evidence("SteVe is under this context"))
@@ -291,9 +291,13 @@ def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint |
     return _wrong_context(case, path)
 
 
-def _id_never_arrives(case: EndpointCase) -> bool:
-    """Whether the id itself keeps the request from SteVe's check, so that the answer says nothing about the path."""
-    return case.charge_box_id is not None and _handshake.stopped_by_firewall(case.charge_box_id)
+def _id_explains_it(case: EndpointCase) -> bool:
+    """Whether the id itself leads to an error before SteVe has judged it, so that the answer tells nothing of the path.
+
+    Its path is refused before SteVe sees it, or the data base cannot compare it.
+    """
+    asked = case.charge_box_id
+    return asked is not None and (_handshake.stopped_by_firewall(asked) or _handshake.exceeds_data_base(asked))
 
 
 def _wrong_context(case: EndpointCase, path: Seen) -> Endpoint | Ask:

@@ -28,8 +28,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._dial import (
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, AnswerReader, Failure, NotHttp
 
-#: Bytes taken from a socket at once.
-_PIECE = 64 * 1024
+#: Bytes taken from a socket at once: a TLS record; a larger buffer would have to be made anew for every answer.
+_PIECE = 16 * 1024
 #: Failures in a row, without an answer between them, after which nothing more is asked.
 _MAX_FAILURES = 20
 #: Answers that are remembered by their bytes, and bytes of the longest of them: refusals are alike but for the time.

@@ -424,6 +424,16 @@ def test_401_depends_on_the_release_and_the_hop() -> None:
     assert "basic-auth-refused" in judged.candidates
 
 
+def test_an_id_beyond_the_data_bases_characters_is_invalid_where_others_are_looked_up() -> None:
+    page = answered(500, HTML, body="<h2>HTTP ERROR 500 x</h2>")
+    for answer, era in ((TO_SIGNIN, MODERN), (page, OLD)):
+        judged = row(box(answer, "CP-\U0001f50c", era=era, any_accepted=True))
+        assert (judged.finding, judged.stage) == ("charge-box-id-invalid", "id")
+        judged = row(box(answer, "CP-\U0001f50c", era=era))
+        assert (judged.finding, judged.candidates) == (None, ("charge-box-id-invalid", "db-unreachable"))
+    assert not _handshake.is_plain("CP-\U0001f50c") and _handshake.is_plain("CP-\u00e9")
+
+
 @pytest.mark.parametrize("charge_box_id", ["a/b", "a%b", "a;b", ".."])
 @pytest.mark.parametrize("preflight", [TO_SIGNIN, answered(500, HTML, body="<h2>HTTP ERROR 500 x</h2>")])
 def test_an_id_that_never_reaches_steve_is_invalid(charge_box_id: str, preflight: Seen) -> None:
