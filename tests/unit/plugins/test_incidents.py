@@ -253,8 +253,8 @@ CASES = (
     Case("E16", password_lost, (("proxy-authorization-stripped", "proxy"),)),
     Case("F1", path("/steve/websocket/CentralSysremService"), (("wrong-path", "proxy"),)),
     Case("F1", path("/steve/websocket/CentralSysremService", "3.7.1"), (("wrong-path", "proxy"),)),
-    Case("F2", path("/websocket/CentralSystemService"), (("wrong-context-path", "proxy"),), says="the context is /steve"),
-    Case("F8", path(""), (("wrong-context-path", "proxy"),), says="the context is /steve"),
+    Case("F2", path("/websocket/CentralSystemService"), (("wrong-context-path", "proxy"),), says="context is /steve"),
+    Case("F8", path(""), (("wrong-context-path", "proxy"),), says="context is /steve"),
     Case("F10 F11", path("/steve/services/CentralSystemService"), (("soap-path", "proxy"),)),
     Case("F17", outside("127.0.0.2", behaviour=CHARGER_PAGE), (("public-url-elsewhere", "public"),)),
     Case("G1 G5 G11", asked("CP-l"), (("charge-box-unregistered", "direct"),), says="CP-l"),
@@ -286,7 +286,7 @@ def test_an_incident_gets_its_cause_and_nothing_else(case: Case) -> None:
 def limits() -> dict[str, str]:
     """Number → link of every incident in docs/limits.md."""
     text = LIMITS.read_text(encoding="utf-8")
-    return {row: link for row, link in re.findall(r"^\| \[([B-H]\d+)\]\(([^)]+)\) \|", text, re.MULTILINE)}
+    return dict(re.findall(r"^\| \[([B-H]\d+)\]\(([^)]+)\) \|", text, re.MULTILINE))
 
 
 def test_every_incident_is_staged_or_said_to_be_out_of_sight() -> None:

@@ -125,18 +125,22 @@ def without_id(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("own", ["3.4.9", "3.5.1", "3.7.1", "3.14.1"])
 def test_a_proxy_that_loses_the_id_is_no_other_steve(own: str) -> None:
-    with running_simulator(release=own, charge_boxes=["CP-1"]) as steve:
-        with serving(answering([], forwarding(steve.port, without_id))) as fake:
-            result = judge(look(steve.url, fake.port))
+    with (
+        running_simulator(release=own, charge_boxes=["CP-1"]) as steve,
+        serving(answering([], forwarding(steve.port, without_id))) as fake,
+    ):
+        result = judge(look(steve.url, fake.port))
     assert found(result) == []
     # 3.4.9 takes the last segment for the id and answers "not registered", like another SteVe.
     assert status(result) == ["unknown"]
 
 
 def test_a_release_that_somebody_only_named_is_no_proof() -> None:
-    with running_simulator(release="3.14.1", charge_boxes=["CP-1"]) as steve:
-        with running_proxy("ok", f"127.0.0.1:{steve.port}") as proxy:
-            result = judge(look(steve.url, proxy.port, era="3.7.1", username=None, password=None))
+    with (
+        running_simulator(release="3.14.1", charge_boxes=["CP-1"]) as steve,
+        running_proxy("ok", f"127.0.0.1:{steve.port}") as proxy,
+    ):
+        result = judge(look(steve.url, proxy.port, era="3.7.1", username=None, password=None))
     assert "public-url-elsewhere" not in dict(found(result))
 
 

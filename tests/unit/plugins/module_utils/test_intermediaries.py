@@ -56,7 +56,7 @@ def test_a_redirect_is_named_and_never_followed(status: str, location: str) -> N
     redirect = bare(status, b"Location: " + location.encode() + b"\r\n")
     document, requests = ask(redirect, redirect)
     assert (document["endpoint"]["verdict"], document["endpoint"]["finding"]) == ("wrong", "redirected")
-    assert not any("elsewhere" in path or path.endswith("/x") or path.endswith("CP-1/") for path in paths(requests))
+    assert not any("elsewhere" in path or path.endswith(("/x", "CP-1/")) for path in paths(requests))
     assert len(requests) <= 3
 
 
@@ -107,7 +107,7 @@ PAGES = {
     "502 Bad Gateway": ("proxy-bad-gateway", ()),
     "503 Service Unavailable": ("proxy-bad-gateway", ()),
     "504 Gateway Timeout": ("proxy-bad-gateway", ()),
-    # Cloudflare's own, by its name alone: the origin refuses, does not answer, has no route, is slow, fails at TLS, has no address.
+    # Cloudflare's own, by its name alone: the origin refuses, is silent, has no route, is slow, fails at TLS.
     "521 x": ("proxy-bad-gateway", ()),
     "522 x": ("proxy-bad-gateway", ()),
     "523 x": ("proxy-bad-gateway", ()),
@@ -200,9 +200,11 @@ def without(name: bytes) -> Any:
 
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_a_lost_subprotocol_is_no_verdict_on_the_charge_box(release: str) -> None:
-    with running_simulator(release=release, charge_boxes=["CP-1"]) as steve:
-        with serving(answering([], forwarding(steve.port, without(b"sec-websocket-protocol")))) as fake:
-            document = probe(ProbeRequest(fake.ws_url, ["CP-1"], hop="proxy", timeout=3))
+    with (
+        running_simulator(release=release, charge_boxes=["CP-1"]) as steve,
+        serving(answering([], forwarding(steve.port, without(b"sec-websocket-protocol")))) as fake,
+    ):
+        document = probe(ProbeRequest(fake.ws_url, ["CP-1"], hop="proxy", timeout=3))
     (row,) = document["probes"]
     assert row["finding"] is None and "subprotocol-missing" in row["candidates"]
     assert document["upgrade_path"]["verdict"] == "unproven"
