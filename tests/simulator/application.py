@@ -110,15 +110,15 @@ async def _container(system: CentralSystem, request: web.Request) -> web.StreamR
     context = system.context
     home = f"{context}/manager/home"
     if path == "/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+        return redirect(system, request, home, secured=False)
     if path == context:
         if system.era.root_redirects_home:
-            return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+            return redirect(system, request, home, secured=False)
         return redirect(system, request, f"{context}/", secured=False, status=301)
     if not path.startswith(f"{context}/"):
         return container_page(system, request, 404, secured=False)
     if path == f"{context}/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+        return redirect(system, request, home, secured=False)
     return await _firewall(system, request, path[len(context) :])
 
 

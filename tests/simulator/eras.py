@@ -54,11 +54,14 @@ class Era:
     uri_rules: tuple[UriRule, ...]
     root_redirects_home: bool
     """``GET /`` outside the context: 302 to home, otherwise a 404 page."""
-    location_absolute: bool
-    root_location_absolute: bool
-    """The same for the container's own redirect of the server root."""
+    sent_redirects_are_absolute: bool
+    """Location of redirects that the container completes (sendRedirect: server root, stale cookie, missing CSRF token,
+    after a POST): absolute up to Jetty 10, as it was given from Jetty 12 on."""
     honours_forwarded: bool
     """X-Forwarded-Proto/-Host change redirects (Jetty's ForwardedRequestCustomizer, 3.5.0 to 3.8.0)."""
+    missing_handler_message: str
+    """Text of the 404 page for a path inside the context that nothing handles (``{method}``, ``{path}``). The message
+    of Spring 6's NoHandlerFoundException is seen on 3.8.0 only: later the error dispatch hides the page."""
 
     # --- security filter -------------------------------------------------------------------------------------
     filter_scope: Literal["manager", "application", "all"]
@@ -68,8 +71,15 @@ class Era:
     """HTTP Basic below /manager, and 401 with a challenge for clients that do not ask for HTML (3.4.x)."""
     denies_unknown_paths: bool
     """Unknown paths in the context: 302 to sign-in (deny by default) instead of a 404 page."""
+    signin_location_absolute: bool
+    """Location of the redirect to the sign-in page by Spring Security's LoginUrlAuthenticationEntryPoint, which builds
+    it itself: with scheme and host up to Spring Security 6."""
     error_dispatch_to_signin: bool
     """Errors are dispatched to /error, which Spring Security 6 protects: anonymous clients see 302."""
+    dispatched_denial_is_empty: bool
+    """What a signed-in client sees of the protected error dispatch: 403 without a body (3.9.0) or with a page."""
+    saves_upgrade_requests: bool
+    """Whether an upgrade request is remembered for after the login, which creates a session for it."""
     csrf_masked: bool
     saved_request_suffix: str
     xss_protection: str
@@ -93,6 +103,11 @@ class Era:
     basic_user_case_sensitive: bool
     certificate_contains: bool
     """Profile 3: subject O/CN must contain (True) or equal (False) the CPO name / serial number."""
+    certificate_header_is_form_decoded: bool
+    """The proxy's certificate header is always URL-decoded (up to 3.12.0), so that a ``+`` of bare base64 or of a PEM
+    with tabs becomes a blank and the certificate unreadable."""
+    extension_refusal_closes: bool
+    """The page for an extension that the WebSocket engine refuses says ``Connection: close``."""
     headers_on_101: bool
     allow_header: str
     session_has_database_spelling: bool
@@ -159,6 +174,22 @@ def _firewall(text: str) -> str:
     )
 
 
+def _jetty_12(*, close: bool) -> tuple[UriRule, ...]:
+    """What Jetty 12 refuses of a raw path, before any filter; up to 3.9.0 it closes the connection then."""
+    return (
+        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=close, everywhere=True),
+        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=close, everywhere=True),
+        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=close, everywhere=True),
+        UriRule("%5c", "page", 400, "Suspicious Path Character", close=close, everywhere=True),
+    )
+
+
+_DISPATCHED = (
+    UriRule("%2e", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
+    UriRule(";", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
+)
+"""What the firewall refuses from 3.9.0 on."""
+
 STEVE_3_7_1 = Era(
     release="3.7.1",
     evidence="recorded",
@@ -183,13 +214,16 @@ STEVE_3_7_1 = Era(
         UriRule(";", "page", 500, _firewall(";"), close=True, everywhere=False),
     ),
     root_redirects_home=True,
-    location_absolute=True,
-    root_location_absolute=True,
+    sent_redirects_are_absolute=True,
     honours_forwarded=True,
+    missing_handler_message="Not Found",
     filter_scope="application",
     manager_accepts_basic=False,
     denies_unknown_paths=False,
+    signin_location_absolute=True,
     error_dispatch_to_signin=False,
+    dispatched_denial_is_empty=False,
+    saves_upgrade_requests=True,
     csrf_masked=False,
     saved_request_suffix="",
     xss_protection="1; mode=block",
@@ -206,6 +240,8 @@ STEVE_3_7_1 = Era(
     profile_2_needs_tls=False,
     basic_user_case_sensitive=True,
     certificate_contains=False,
+    certificate_header_is_form_decoded=True,
+    extension_refusal_closes=True,
     headers_on_101=False,
     allow_header="GET",
     session_has_database_spelling=False,
@@ -295,27 +331,30 @@ STEVE_3_4_8 = replace(
 STEVE_3_8_0 = replace(
     STEVE_3_7_1,
     release="3.8.0",
-    evidence="seen live",
     jetty="12.1.1",
     bad_message_page=False,
     uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
-        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
-        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
-        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
+        *_jetty_12(close=True),
         UriRule("%2e", "page", 400, "Bad Request", close=False, everywhere=False),
         UriRule(";", "page", 400, "Bad Request", close=False, everywhere=False),
     ),
-    root_location_absolute=False,
+    sent_redirects_are_absolute=False,
+    missing_handler_message="No endpoint {method} {path}.",
     filter_scope="all",
     denies_unknown_paths=True,
     csrf_masked=True,
     saved_request_suffix="?continue",
     xss_protection="0",
+    extension_refusal_closes=False,
     headers_on_101=True,
     users_in_database=True,
     api="basic",
     api_trailing_slash=False,
+    api_type_mismatch=(
+        "Method parameter 'ocppTagPk': Failed to convert value of type 'java.lang.String' to required type "
+        "'java.lang.Integer'; For input string: \"{value}\""
+    ),
+    json_error_suffix="",
     operation_select_prefix="V_16_JSON",
     schema_version="1.0.8",
     start_failure_rc=1,
@@ -327,17 +366,11 @@ STEVE_3_9_0 = replace(
     sends_date=True,
     http_idle_timeout_s=30.0,
     jetty="12.1",
-    uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
-        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
-        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
-        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
-        UriRule("%2e", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-        UriRule(";", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-    ),
+    uri_rules=(*_jetty_12(close=True), *_DISPATCHED),
     root_redirects_home=False,
     honours_forwarded=False,
     error_dispatch_to_signin=True,
+    dispatched_denial_is_empty=True,
     security_profiles=True,
     headers_on_101=False,
     allow_header="GET,CONNECT",
@@ -345,10 +378,6 @@ STEVE_3_9_0 = replace(
     configuration_on_connect="cpo-name-profile-1",
     delete_closes_session=True,
     api_unknown_path_status=403,
-    api_type_mismatch=(
-        "Method parameter 'ocppTagPk': Failed to convert value of type 'java.lang.String' to required type "
-        "'java.lang.Integer'; For input string: \"{value}\""
-    ),
     basic_password_length=(32, 40),
     unknown_delete_is_silent=False,
     missing_button_status=403,
@@ -362,8 +391,10 @@ STEVE_3_9_0 = replace(
 STEVE_3_12_0 = replace(
     STEVE_3_9_0,
     release="3.12.0",
-    evidence="recorded",
-    location_absolute=False,
+    uri_rules=(*_jetty_12(close=False), *_DISPATCHED),
+    signin_location_absolute=False,
+    dispatched_denial_is_empty=False,
+    saves_upgrade_requests=False,
     protocols_can_be_disabled=True,
     basic_user_case_sensitive=False,
     headers_on_101=True,
@@ -374,7 +405,6 @@ STEVE_3_12_0 = replace(
     basic_password_length=(16, 20),
     shows_enabled_protocols=True,
     json_field_word="property",
-    json_error_suffix="",
     logs_lost_upgrade=False,
     jetty_server_logger="org.springframework.boot.jetty.JettyWebServer",
 )
@@ -384,6 +414,7 @@ STEVE_3_13_0 = replace(
     release="3.13.0",
     connection_lost_message="Invalid h2c upgrade headers",
     certificate_contains=True,
+    certificate_header_is_form_decoded=False,
     configuration_on_connect="all-first",
     pending_is_rejected_below_16=True,
     registration_status_enum=True,

@@ -15,7 +15,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_plus
 
 import bcrypt
 from aiohttp import HttpVersion11, web
@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from . import logs, repository
 from .central import CentralSystem
-from .responses import container_page, decode_path, dispatch_error, empty, text
+from .responses import container_page, decode_path, dispatch_error, empty, no_handler, text
 from .store import PoolTimeoutError
 
 PREFIX = "/websocket/CentralSystemService"
@@ -117,7 +117,7 @@ def no_mapping(system: CentralSystem, request: web.Request) -> web.Response:
     if system.era.logs_missing_mapping:
         path = request.raw_path.partition("?")[0]
         system.log.write("WARN", logs.PAGE_NOT_FOUND, f"No mapping for {request.method} {path}")
-    return dispatch_error(system, request, 404)
+    return no_handler(system, request)
 
 
 async def _registered(system: CentralSystem, request: web.Request, charge_box_id: str) -> Row:
@@ -277,7 +277,7 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
     name = system.properties.get("steve.ocpp.security.client-cert-header-from-proxy")
     value = request.headers.get(name, "") if name else ""
     try:
-        certificate = _parse_certificate(value) if value else _of_connection(request)
+        certificate = _parse_certificate(system, value) if value else _of_connection(request)
     except ValueError:
         system.log.write("WARN", logs.CERTIFICATES, f"{prefix}Failed parsing the certificate")
         certificate = None
@@ -306,10 +306,12 @@ def _of_connection(request: web.Request) -> x509.Certificate | None:
     return None if presented is None else x509.load_der_x509_certificate(presented)
 
 
-def _parse_certificate(value: str) -> x509.Certificate:
+def _parse_certificate(system: CentralSystem, value: str) -> x509.Certificate:
     """URL-encoded PEM, PEM with tabs for line ends, or bare base64 (SteVe's CertificateUtils)."""
-    if "%" in value:
-        value = unquote_to_bytes(value).decode("ascii", "replace")
+    if system.era.certificate_header_is_form_decoded:
+        value = unquote_plus(value)
+    elif "%" in value:
+        value = unquote(value)
     if "BEGIN CERTIFICATE" in value:
         return x509.load_pem_x509_certificate(value.replace("\t", "\n").encode())
     return x509.load_der_x509_certificate(base64.b64decode(value, validate=True))
@@ -400,4 +402,5 @@ def _check_extensions(system: CentralSystem, request: web.Request) -> None:
                 "org.eclipse.jetty.server.HttpChannel",
                 f"handleException {path} BadMessageException: 400: {message}",
             )
-            raise HandshakeRefusedError(container_page(system, request, 400, message, secured=True, close=True))
+            close = system.era.extension_refusal_closes
+            raise HandshakeRefusedError(container_page(system, request, 400, message, secured=True, close=close))
