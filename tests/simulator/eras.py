@@ -11,6 +11,7 @@ A further release is added by describing it here; no other file should need an `
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,17 +21,23 @@ PATTERN = r"[^=/()<>]*"
 
 @dataclass(frozen=True)
 class UriRule:
-    """A character sequence in the raw (undecoded) path that is refused before SteVe's own code runs."""
+    """Something in the raw (undecoded) path that is refused before SteVe's own code runs."""
 
-    token: str
-    """Lower case text that is looked for in the lower cased raw path."""
+    pattern: str
+    """Regular expression that is searched in the raw path, whatever the case of letters."""
     outcome: Literal["page", "error-dispatch"]
     status: int
     message: str
+    """``{found}``: what the pattern matched, as the path spells it."""
     close: bool
     """Whether the answer says ``Connection: close``."""
     everywhere: bool
     """True: refused by the container for every path. False: by Spring's StrictHttpFirewall, inside the context only."""
+
+    def refuses(self, path: str) -> str | None:
+        """The message for a raw path; None when the rule has nothing against it."""
+        match = re.search(self.pattern, path, re.IGNORECASE)
+        return None if match is None else self.message.replace("{found}", match[0])
 
 
 @dataclass(frozen=True)
@@ -166,12 +173,35 @@ class Era:
     jetty_server_logger: str
 
 
-def _firewall(text: str) -> str:
-    """What Spring's StrictHttpFirewall throws, as Jetty's 500 page shows it (seen on 3.6.1)."""
-    return (
-        "org.springframework.security.web.firewall.RequestRejectedException: The request was rejected because the URL "
-        f'contained a potentially malicious String "{text}"'
-    )
+_REJECTED = (
+    "org.springframework.security.web.firewall.RequestRejectedException: The request was rejected because the URL "
+)
+_DOT_SEGMENT = r"(?<=/)\.{1,2}(?=/|$)"
+_ENCODED_DOT_SEGMENT = r"(?<=/)(?:%2e|%2e%2e|\.%2e|%2e\.)(?=/|$)"
+_BAD_ESCAPE = "%00|%(?![0-9a-f]{2})"
+_ENCODED_CHARACTER = "(?:%[cd].%[89ab].|%e.(?:%[89ab].){2}|%f[0-4](?:%[89ab].){3})"
+"""UTF-8 of a character beyond ASCII, percent-encoded."""
+_NOT_UTF_8 = f"^(?:[^%]|%[0-7].|{_ENCODED_CHARACTER})*(?!{_ENCODED_CHARACTER})%[89a-f]"
+
+_JETTY_10 = (
+    UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),
+    UriRule(_ENCODED_DOT_SEGMENT, "page", 400, "Ambiguous URI path segment", close=True, everywhere=True),
+    UriRule(_BAD_ESCAPE, "page", 400, "Bad Request", close=True, everywhere=True),
+)
+"""What Jetty 10 refuses before any filter (the last two seen on 3.5.1 and 3.6.1)."""
+
+_FIREWALL_5 = (
+    UriRule(_DOT_SEGMENT, "page", 500, f"{_REJECTED}was not normalized.", close=True, everywhere=False),
+    UriRule(
+        r"%2f|%25|%5c|%2e|%3b|%0a|%0d|;|\\",
+        "page",
+        500,
+        f'{_REJECTED}contained a potentially malicious String "{{found}}"',
+        close=True,
+        everywhere=False,
+    ),
+)
+"""What Spring Security 5's firewall throws, as Jetty's 500 page shows it (seen on 3.6.1)."""
 
 
 def _jetty_12(*, close: bool) -> tuple[UriRule, ...]:
@@ -180,15 +210,26 @@ def _jetty_12(*, close: bool) -> tuple[UriRule, ...]:
         UriRule("//", "page", 400, "Ambiguous URI empty segment", close=close, everywhere=True),
         UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=close, everywhere=True),
         UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=close, everywhere=True),
-        UriRule("%5c", "page", 400, "Suspicious Path Character", close=close, everywhere=True),
+        UriRule(_ENCODED_DOT_SEGMENT, "page", 400, "Ambiguous URI path segment", close=close, everywhere=True),
+        # Control characters: seen for %09 and %0A.
+        UriRule("%(?:5c|0[1-9a-f]|1.|7f)", "page", 400, "Suspicious Path Character", close=close, everywhere=True),
+        UriRule(
+            r"\\",
+            "page",
+            400,
+            "Suspicious Path Character, Illegal Path Character",
+            close=close,
+            everywhere=True,
+        ),
+        UriRule(_NOT_UTF_8, "page", 400, "Bad UTF-8 encoding", close=close, everywhere=True),
+        UriRule(_BAD_ESCAPE, "page", 400, "Bad Request", close=False, everywhere=True),
     )
 
 
-_DISPATCHED = (
-    UriRule("%2e", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-    UriRule(";", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-)
-"""What the firewall refuses from 3.9.0 on."""
+_FIREWALL_6 = f"%2e|%3b|;|{_DOT_SEGMENT}"
+"""What Spring Security 6's firewall refuses beside that."""
+_DISPATCHED = (UriRule(_FIREWALL_6, "error-dispatch", 400, "Bad Request", close=False, everywhere=False),)
+"""The same from 3.9.0 on."""
 
 STEVE_3_7_1 = Era(
     release="3.7.1",
@@ -198,21 +239,7 @@ STEVE_3_7_1 = Era(
     jetty="10.0.14",
     bad_message_page=True,
     connection_lost_message="Bad Request",
-    uri_rules=(
-        UriRule(
-            "//",
-            "page",
-            400,
-            "Ambiguous URI empty segment",
-            close=True,
-            everywhere=True,
-        ),
-        UriRule("%2f", "page", 500, _firewall("%2f"), close=True, everywhere=False),
-        UriRule("%25", "page", 500, _firewall("%25"), close=True, everywhere=False),
-        UriRule("%5c", "page", 500, _firewall("%5c"), close=True, everywhere=False),
-        UriRule("%2e", "page", 500, _firewall("%2e"), close=True, everywhere=False),
-        UriRule(";", "page", 500, _firewall(";"), close=True, everywhere=False),
-    ),
+    uri_rules=(*_JETTY_10, *_FIREWALL_5),
     root_redirects_home=True,
     sent_redirects_are_absolute=True,
     honours_forwarded=True,
@@ -294,7 +321,7 @@ STEVE_3_5_1 = replace(
     STEVE_3_6_1,
     release="3.5.1",
     jetty="10.0.11",
-    uri_rules=(UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),),
+    uri_rules=_JETTY_10,
     filter_scope="manager",
     unknown_id_status=401,
     api="none",
@@ -305,7 +332,7 @@ STEVE_3_4_9 = replace(
     release="3.4.9",
     jetty="10.0.7",
     uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),
+        *_JETTY_10,
         UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=True, everywhere=True),
     ),
     honours_forwarded=False,
@@ -335,8 +362,7 @@ STEVE_3_8_0 = replace(
     bad_message_page=False,
     uri_rules=(
         *_jetty_12(close=True),
-        UriRule("%2e", "page", 400, "Bad Request", close=False, everywhere=False),
-        UriRule(";", "page", 400, "Bad Request", close=False, everywhere=False),
+        UriRule(_FIREWALL_6, "page", 400, "Bad Request", close=False, everywhere=False),
     ),
     sent_redirects_are_absolute=False,
     missing_handler_message="No endpoint {method} {path}.",

@@ -31,6 +31,12 @@ from .store import PoolTimeoutError
 
 PREFIX = "/websocket/CentralSystemService"
 STATUS_TEXTS = ("Accepted", "Pending", "Rejected")
+PROFILES = (0, 1, 2, 3)
+JAVA_WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
+    "\u3000"
+)
+"""What Java's String.strip takes off (Character.isWhitespace): the no-break spaces stay."""
 DEFLATE_PARAMETERS = {
     "server_no_context_takeover",
     "client_no_context_takeover",
@@ -70,7 +76,8 @@ async def check(system: CentralSystem, request: web.Request, raw_rest: str) -> A
             charge_box_id = str(row["charge_box_id"])
         profile = row.get("security_profile", 0)
         if system.era.security_profiles:
-            if profile is None:
+            if profile not in PROFILES:
+                # The profile object is null then, and asking it throws.
                 raise HandshakeRefusedError(dispatch_error(system, request, 500))
             await _check_security(system, request, row, int(str(profile)))
     except (PoolTimeoutError, DBAPIError) as error:
@@ -124,7 +131,9 @@ async def _registered(system: CentralSystem, request: web.Request, charge_box_id
     era = system.era
     pattern = system.properties.get("charge-box-id.validation.regex") or era.id_pattern
     if pattern is not None and (
-        not charge_box_id or charge_box_id.strip() != charge_box_id or re.fullmatch(pattern, charge_box_id) is None
+        not charge_box_id
+        or charge_box_id.strip(JAVA_WHITE_SPACE) != charge_box_id
+        or re.fullmatch(pattern, charge_box_id) is None
     ):
         system.log.write(
             "ERROR",
