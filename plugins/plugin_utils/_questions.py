@@ -10,12 +10,12 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _questions_tls
+from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
     CATALOGUE,
@@ -28,31 +28,6 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGE
 #: A container that was started this many seconds ago at the most may still be starting.
 START_DEADLINE_S = 240.0
 _FORBIDDEN = "=/()<>"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one question saw.
-
-    Attributes:
-        status: ``pass`` | ``fail`` | ``unknown`` | ``skipped``.
-        reason: why, for anything that is not a pass.
-        message: the sentence of a finding.
-        hop, vantage: where, None for the host as a whole.
-        evidence: list of ``{source, detail}``.
-        charge_boxes: ids concerned.
-    """
-
-    status: str
-    reason: str | None = None
-    message: str | None = None
-    hop: str | None = None
-    vantage: str | None = None
-    evidence: tuple[dict[str, str], ...] = ()
-    charge_boxes: tuple[str, ...] = ()
-
-
-Question = Callable[[HostView], "list[Answer]"]
 
 
 def ask(entry: Entry, view: HostView) -> list[Answer]:
@@ -492,6 +467,7 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    **_questions_tls.QUESTIONS,
 }
 
 #: Entries that no question answers would be silent gaps; the tests assert that this is empty.
