@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -74,11 +75,10 @@ def _issue(
     ends: datetime | None = None,
     aia: str | None = None,
     public: bool = False,
-    digest: hashes.HashAlgorithm | None = None,
 ) -> Issued:
     """``begins`` and ``ends`` default to 10 days ago and in 80 days; those of authorities to years around today."""
     begins = begins or today() - timedelta(days=700 if ca else 10)
-    ends = ends or today() + timedelta(days=3000 if ca else 80)
+    ends = ends or today() + timedelta(days=8000 if ca else 80)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = (
         x509.CertificateBuilder()
@@ -91,6 +91,12 @@ def _issue(
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+    if ca:
+        usage = dict.fromkeys(
+            ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "encipher_only", "decipher_only"), False
+        )  # fmt: skip
+        builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
     if issuer is not None:
         known = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
         builder = builder.add_extension(known, critical=False)
@@ -102,7 +108,7 @@ def _issue(
     if public:
         policy = x509.CertificatePolicies([x509.PolicyInformation(PUBLIC, None)])
         builder = builder.add_extension(policy, critical=False)
-    return Issued(builder.sign(issuer.key if issuer else key, digest or hashes.SHA256()), key)
+    return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
 def _name(text: str) -> x509.GeneralName:
@@ -110,6 +116,25 @@ def _name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
+
+
+def signed_with_sha1(issuer: Issued, name: str, folder: Path) -> Issued:
+    """A server's certificate with a signature that the library refuses to make; the program openssl still does."""
+    key = rsa.generate_private_key(65537, 2048)
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    written(folder, issuer, name="issuer")
+    (folder / "request.pem").write_bytes(request.public_bytes(serialization.Encoding.PEM))
+    said = subprocess.run(
+        ["openssl", "x509", "-req", "-in", "request.pem", "-CA", "issuer.crt", "-CAkey", "issuer.key", "-sha1",
+         "-days", "60", "-copy_extensions", "copy", "-set_serial", "1"],
+        cwd=folder, capture_output=True, check=True,
+    )  # fmt: skip
+    return Issued(x509.load_pem_x509_certificate(said.stdout), key)
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,12 @@ class _Looker:
 
     def _shake(self, place: Place, address: Address, context: ssl.SSLContext) -> _Shaken | _Refused:
         """One connection, one handshake, nothing more."""
+        name = place.host.rstrip(".")
+        unusable = _Refused(Failure("name", f"the name {inert(place.host, 80)} cannot be used in TLS"))
+        try:
+            name.encode("idna")
+        except UnicodeError:  # an empty or endless label; Python would leave the socket open
+            return unusable
         left = self._left()
         if left <= 0:
             return _Refused(Failure("deadline", "no time was left for this"))
@@ -242,7 +248,7 @@ class _Looker:
             sock.settimeout(max(left, 0.001))
             try:
                 # Python leaves the SNI away for an address, and still compares the certificate with it.
-                with context.wrap_socket(sock, server_hostname=place.host.rstrip(".")) as tls:
+                with context.wrap_socket(sock, server_hostname=name) as tls:
                     cipher = tls.cipher()
                     chain = tuple(tls.get_unverified_chain()) if hasattr(tls, "get_unverified_chain") else None
                     leaf = tls.getpeercert(binary_form=True)
@@ -254,8 +260,7 @@ class _Looker:
                 code = getattr(error, "verify_code", None)
                 return _Refused(_dial.tls_failure(error), reason, code)
             except ValueError:
-                # A name that no certificate and no SNI can hold, such as an empty or endless label.
-                return _Refused(Failure("name", f"the name {inert(place.host, 80)} cannot be used in TLS"))
+                return unusable
 
     # -- openssl -----------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
@@ -61,6 +61,7 @@ class Certificate:
         weak: why many TLS libraries refuse it, or None.
         issuer_url: where it says that its issuer can be fetched, inert, or None.
         is_public: whether a public authority says that it issued it.
+        subject_key, authority_key: identifiers of its own and of its issuer's key, None where it does not say.
         defects: parts that cannot be read.
         parsed: the library's object.
     """
@@ -81,6 +82,8 @@ class Certificate:
     weak: str | None
     issuer_url: str | None
     is_public: bool
+    subject_key: bytes | None
+    authority_key: bytes | None
     defects: tuple[str, ...]
     parsed: x509.Certificate = field(compare=False, repr=False)
 
@@ -181,6 +184,7 @@ def read(der: bytes, position: int) -> Certificate | str:
         key, weak_key = _key(parsed)
         digest = _digest(parsed)
         self_issued = subject == issuer and parsed.subject == parsed.issuer
+        own, above = _value(extensions, x509.SubjectKeyIdentifier), _value(extensions, x509.AuthorityKeyIdentifier)
         weak = weak_key
         if weak is None and digest in ("sha1", "md5") and not self_issued:
             weak = f"signed with {digest}"
@@ -189,7 +193,8 @@ def read(der: bytes, position: int) -> Certificate | str:
             tuple(names.get_values_for_type(x509.DNSName)) if names else (),
             tuple(names.get_values_for_type(x509.IPAddress)) if names else (),
             _common_name(parsed), constraints.ca if constraints else None, self_issued, key, digest, weak,
-            _issuer_url(extensions), _is_public(extensions), tuple(defects), parsed,
+            _issuer_url(extensions), _is_public(extensions), own.digest if own else None,
+            above.key_identifier if above else None, tuple(defects), parsed,
         )  # fmt: skip
 
 
@@ -340,10 +345,11 @@ def link(child: Certificate, parent: Certificate) -> bool | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             child.parsed.verify_directly_issued_by(parent.parsed)
-    except (UnsupportedAlgorithm, TypeError):
-        return None
-    except Exception:  # InvalidSignature, ValueError, and what a key of a stranger may bring
+    except InvalidSignature:
         return False
+    except Exception:
+        # An old hash (SHA-1 is not checked any more), a key of another kind or of one that is not known here.
+        return None if child.authority_key in (None, parent.subject_key) else False
     return True
 
 
@@ -532,13 +538,13 @@ def _through(case: _Case, anchor: Certificate) -> Verdict:
     if not anchor.valid_at(case.at):
         when = f"expired on {anchor.ends:%Y-%m-%d}" if anchor.ends < case.at else f"begins on {anchor.begins:%Y-%m-%d}"
         return Verdict(FAIL, f"The chain ends in {anchor.subject}, which {when} in the chargers' store.")
-    way = case.way.all
-    if any(link(child, parent) is None for child, parent in zip(way, way[1:], strict=False)):
-        return Verdict(UNKNOWN, f"the chain leads to {anchor.subject} by its names; a signature cannot be checked here")
     weak = next((item for item in case.way.path if item.weak), None)
     if weak is not None:
         said = f"the chain leads to {anchor.subject}, but of certificate {weak.position} many TLS libraries say: {weak.weak}"
         return Verdict(UNKNOWN, said)
+    way = case.way.all
+    if any(link(child, parent) is None for child, parent in zip(way, way[1:], strict=False)):
+        return Verdict(UNKNOWN, f"the chain leads to {anchor.subject} by its names; a signature cannot be checked here")
     return Verdict(PASS)
 
 
