@@ -23,7 +23,7 @@ import socket
 import ssl
 import subprocess
 import warnings
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Iterable
@@ -284,9 +284,7 @@ class _Looker:
         return datetime.fromtimestamp(self._clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _ok(
-    source: str, chain: Iterable[bytes], negotiated: dict[str, Any] | None, asks: bool | None
-) -> dict[str, Any]:
+def _ok(source: str, chain: Iterable[bytes], negotiated: dict[str, Any] | None, asks: bool | None) -> dict[str, Any]:
     kept = list(chain)[: _openssl.MAX_CERTIFICATES]
     return {
         "status": "ok", "reason": None, "source": source,
@@ -310,10 +308,8 @@ def _any_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.options |= _LEGACY_SERVER_CONNECT
-    try:
+    with suppress(ssl.SSLError):  # A library without security levels: its own list then.
         context.set_ciphers(_openssl.ANY_CIPHER)
-    except ssl.SSLError:
-        pass  # A library without security levels: its own list then.
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     return context
 

@@ -239,8 +239,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "tls-chain-incomplete", FAIL, "The certificate chain is incomplete or out of order",
         "The server does not present every intermediate certificate, each followed by its issuer. Browsers fetch and "
         "sort them, chargers do not.",
-        "Serve the server's certificate followed by its intermediates: ssl_certificate .../fullchain.pem; in nginx (not "
-        "cert.pem), or a keystore that holds the whole chain, then reload.",
+        "Serve the server's certificate followed by its intermediates, then reload: ssl_certificate "
+        ".../fullchain.pem; in nginx (not cert.pem), or a keystore that holds the whole chain.",
     ),
     _certificate(
         "tls-expired", FAIL, "The certificate has expired or is not valid yet",

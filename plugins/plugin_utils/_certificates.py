@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -363,7 +364,10 @@ def _is_self_signed(certificate: Certificate) -> bool:
 
 
 def _paths(
-    path: tuple[Certificate, ...], presented: tuple[Certificate, ...], anchors: tuple[Certificate, ...], steps: list[int]
+    path: tuple[Certificate, ...],
+    presented: tuple[Certificate, ...],
+    anchors: tuple[Certificate, ...],
+    steps: list[int],
 ) -> Iterator[tuple[tuple[Certificate, ...], Certificate | None]]:
     """Every way from the end of ``path`` upwards: to an anchor, or (None) to where it goes no further."""
     steps[0] += 1
@@ -410,9 +414,7 @@ class _Way:
         return places != sorted(places)
 
 
-def _way(
-    leaf: Certificate, presented: tuple[Certificate, ...], anchors: tuple[Certificate, ...], at: datetime
-) -> _Way:
+def _way(leaf: Certificate, presented: tuple[Certificate, ...], anchors: tuple[Certificate, ...], at: datetime) -> _Way:
     """To an anchor if there is a way; of several the one with the fewest invalid certificates, in order, shortest.
 
     Without an anchor the longest: then nobody knows where it may end.
@@ -496,15 +498,15 @@ def _complete(case: _Case) -> Verdict:
         return Verdict(UNKNOWN, "only the server's own certificate could be read, not what comes with it")
     alone = len(way.path) == 1
     missing = f"{way.top.issuer}, which issued {'it' if alone else 'the last one'}"
+    only = f"Only the server's own certificate is presented. Missing: {missing}."
+    if leaf.issuer_url:
+        only += f" Browsers fetch it from {leaf.issuer_url}."
     if alone and leaf.is_public:
-        return Verdict(FAIL, f"Only the server's own certificate is presented. Missing: {missing}.")
+        return Verdict(FAIL, only)
     if host.knows_issuer:
         return Verdict(PASS)
     if alone and (leaf.issuer_url or case.anchors):
-        said = f"Only the server's own certificate is presented. Missing: {missing}."
-        if leaf.issuer_url:
-            said += f" Browsers fetch it from {leaf.issuer_url}."
-        return Verdict(FAIL, said)
+        return Verdict(FAIL, only)
     said = f"{missing}, is neither presented nor known to the host that looked"
     return Verdict(UNKNOWN, said + ": an intermediate that is missing, or a root that only the chargers may know")
 
@@ -519,7 +521,8 @@ def _trusted(case: _Case) -> Verdict:
             said = "The certificate is self-signed: nobody trusts it who does not store this very certificate."
             return Verdict(FAIL, said)
         own = "trusts it" if host.knows_issuer else "does not" if host.code is not None else "could not verify it"
-        return Verdict(UNKNOWN, f"steve_charger_ca is not given, so what the chargers trust is not known; this host {own}")
+        said = f"steve_charger_ca is not given, so what the chargers trust is not known; this host {own}"
+        return Verdict(UNKNOWN, said)
     if way.anchor is not None:
         return _through(case, way.anchor)
     others = " The host that looked does trust it." if host.knows_issuer else ""
@@ -540,10 +543,10 @@ def _through(case: _Case, anchor: Certificate) -> Verdict:
         return Verdict(FAIL, f"The chain ends in {anchor.subject}, which {when} in the chargers' store.")
     weak = next((item for item in case.way.path if item.weak), None)
     if weak is not None:
-        said = f"the chain leads to {anchor.subject}, but of certificate {weak.position} many TLS libraries say: {weak.weak}"
-        return Verdict(UNKNOWN, said)
+        said = f"the chain leads to {anchor.subject}, but many TLS libraries refuse certificate {weak.position}"
+        return Verdict(UNKNOWN, f"{said}: {weak.weak}")
     way = case.way.all
-    if any(link(child, parent) is None for child, parent in zip(way, way[1:], strict=False)):
+    if any(link(child, parent) is None for child, parent in pairwise(way)):
         return Verdict(UNKNOWN, f"the chain leads to {anchor.subject} by its names; a signature cannot be checked here")
     return Verdict(PASS)
 
@@ -575,9 +578,7 @@ def _lasting(case: _Case) -> Verdict:
     left = (item.ends - case.at) / timedelta(days=1)
     days = f"{left:.0f} days" if left >= 2 else f"{left * 24:.0f} hours"
     lifetime = (item.ends - item.begins) / timedelta(days=1)
-    return Verdict(
-        FAIL, f"{whose} ends on {item.ends:%Y-%m-%d %H:%MZ}: {days} of {lifetime:.0f} days are left."
-    )
+    return Verdict(FAIL, f"{whose} ends on {item.ends:%Y-%m-%d %H:%MZ}: {days} of {lifetime:.0f} days are left.")
 
 
 def _oddities(case: _Case, presented: tuple[Certificate, ...]) -> list[str]:

@@ -80,7 +80,7 @@ def _answer(hop: str, vantage: str, endpoints: list[Endpoint], view: HostView, j
             if len(endpoints) > 1:
                 source += f" at {inert(item['address'], 60)}"
             evidence += [{"source": source, "detail": inert(line, 500)} for line in lines[:_MAX_LINES]]
-        message = f"{verdict.sentence} ({_where(endpoint, len(failed), len(endpoints))})"
+        message = f"{verdict.sentence.rstrip('.')} ({_where(endpoint, len(failed), len(endpoints))})."
         return Answer("fail", message=message, hop=hop, vantage=vantage, evidence=tuple(evidence))
     for status in ("unknown", "skipped"):
         for _endpoint, verdict, _lines in found:
@@ -91,7 +91,8 @@ def _answer(hop: str, vantage: str, endpoints: list[Endpoint], view: HostView, j
 
 def _where(endpoint: Endpoint, failed: int, looked_at: int) -> str:
     host, address = inert(endpoint["host"], 80), inert(endpoint["address"], 60)
-    text = f"{endpoint['hop']} hop, {host}" + ("" if host == address else f" at {address}") + f" port {endpoint['port']}"
+    text = f"{endpoint['hop']} hop, {host}" + ("" if host == address else f" at {address}")
+    text += f" port {endpoint['port']}"
     if looked_at > 1:
         text += f", {failed} of {looked_at} addresses"
     return text + ("" if endpoint["vantage"] == "host" else f", seen from {inert(endpoint['vantage'], 60)}")

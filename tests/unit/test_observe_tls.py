@@ -41,7 +41,8 @@ class Site:
 
     def observe(self, trusted: Issued | None = None, **more: Any) -> dict[str, Any]:
         """Observe it as the chargers' wss URL says; ``trusted`` is a root that the host trusts."""
-        options = {"url": self.url, "public_ws_url": f"wss://{NAME}:{self.port}{PATH}", "charge_box_id": ["CP-1"]} | more
+        public = f"wss://{NAME}:{self.port}{PATH}"
+        options = {"url": self.url, "public_ws_url": public, "charge_box_id": ["CP-1"]} | more
         if trusted is not None:
             (self.folder / "trusted.pem").write_text(trusted.pem)
             options["ca_path"] = str(self.folder / "trusted.pem")

@@ -52,7 +52,9 @@ def test_the_chain_is_read_once_and_in_order() -> None:
 
 
 def test_a_request_for_a_client_certificate_is_seen() -> None:
-    output = OUTPUT.format(first=pem(b"x"), second=pem(b"y"), request="Client Certificate Types: RSA sign, ECDSA sign\n")
+    output = OUTPUT.format(
+        first=pem(b"x"), second=pem(b"y"), request="Client Certificate Types: RSA sign, ECDSA sign\n"
+    )
     assert _openssl.read(output).certificate_requested is True
 
 
@@ -62,7 +64,7 @@ def test_nothing_printed_is_nothing_seen() -> None:
 
 @given(some.text(max_size=400), some.text(max_size=400))
 def test_any_text_is_read_without_an_error(before: str, inside: str) -> None:
-    found = _openssl.read(f"{before}\nCertificate chain\n-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n")
+    found = _openssl.read(f"{before}\nCertificate chain\n{PEM.format(inside)}\n")
     assert len(found.chain) <= 1
 
 
@@ -76,7 +78,12 @@ def test_arguments_hold_the_place_and_the_name_and_read_no_configuration() -> No
     assert _openssl.arguments("192.0.2.1", 443, "charge.example.net")[:5] == [
         "s_client", "-connect", "192.0.2.1:443", "-servername", "charge.example.net",
     ]  # fmt: skip
-    assert _openssl.arguments("2001:db8::1", 443, None)[:4] == ["s_client", "-connect", "[2001:db8::1]:443", "-noservername"]
+    assert _openssl.arguments("2001:db8::1", 443, None)[:4] == [
+        "s_client",
+        "-connect",
+        "[2001:db8::1]:443",
+        "-noservername",
+    ]
     assert _openssl.environment("/usr/bin") == {
         "PATH": "/usr/bin", "OPENSSL_CONF": "/dev/null", "HOME": "/nonexistent", "LC_ALL": "C",
     }  # fmt: skip

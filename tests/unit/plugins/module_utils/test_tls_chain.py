@@ -122,12 +122,13 @@ def test_a_version_that_this_library_lacks_is_unknown_and_not_absent(
     monkeypatch.setattr(ssl, "HAS_TLSv1", False)
     with serving(quiet, context(tmp_path, MADE.leaf)) as server:
         found = see(server)
-    assert found["versions"]["1.0"] == {"status": "unknown", "reason": "the TLS library of this host was built without it"}
+    assert found["versions"]["1.0"] == {
+        "status": "unknown",
+        "reason": "the TLS library of this host was built without it",
+    }
 
 
-@pytest.mark.parametrize(
-    "only", [pytest.param("TLSv1_2", id="1.2"), pytest.param("TLSv1_3", id="1.3")]
-)
+@pytest.mark.parametrize("only", [pytest.param("TLSv1_2", id="1.2"), pytest.param("TLSv1_3", id="1.3")])
 def test_a_server_that_insists_on_a_client_certificate_still_shows_its_own(tmp_path: Path, only: str) -> None:
     settings = context(tmp_path, MADE.leaf, MADE.intermediate, only=only)
     settings.load_verify_locations(cadata=MADE.root.pem)

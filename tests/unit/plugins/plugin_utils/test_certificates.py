@@ -348,8 +348,11 @@ def test_a_damaged_certificate_never_raises_and_is_never_trusted(at: int, byte: 
     assert found.trusted.status in (("pass",) if damaged == victim else ("fail", "unknown"))
 
 
+BEGIN = "-----BEGIN CERTIFICATE-----\n"
+
+
 @settings(deadline=None)
-@given(some.binary(max_size=400) | some.text(max_size=200).map(lambda text: f"-----BEGIN CERTIFICATE-----\n{text}".encode()))
+@given(some.binary(max_size=400) | some.text(max_size=200).map(lambda text: (BEGIN + text).encode()))
 def test_garbage_for_a_store_is_one_sentence(data: bytes) -> None:
     with pytest.raises(ValueError, match="no readable certificates in PEM"):
         _certificates.read_pem(data)
