@@ -145,7 +145,8 @@ class _Looker:
         host, port = place.dial
         found = _dial.resolve(host, port, max(self._left(), 0.001))
         if isinstance(found, Failure):
-            return [{**_nothing(found.sentence), "address": None, "port": port, "looked_at": self._now()}]
+            nothing = {**_nothing(found.sentence), "connected": False}
+            return [{**nothing, "address": None, "port": port, "looked_at": self._now()}]
         return [self._address(place, address) for address in found[:MAX_ADDRESSES]]
 
     def _address(self, place: Place, address: Address) -> dict[str, Any]:
@@ -164,7 +165,8 @@ class _Looker:
         first = self._shake(place, address, _any_context())
         if isinstance(first, _Refused) and first.failure.kind != "tls":
             # Nobody there, nobody answers, or no TLS: more handshakes would say the same, slower.
-            return _nothing(first.failure.sentence)
+            connected = first.failure.kind not in ("refused", "unreachable", "connect-timeout")
+            return {**_nothing(first.failure.sentence), "connected": connected}
         facts = self._chain(place, address, first)
         asks = facts["client_certificate_requested"]
         facts["versions"] = self._versions(place, address, asks, facts["negotiated"])
@@ -287,7 +289,7 @@ class _Looker:
 def _ok(source: str, chain: Iterable[bytes], negotiated: dict[str, Any] | None, asks: bool | None) -> dict[str, Any]:
     kept = list(chain)[: _openssl.MAX_CERTIFICATES]
     return {
-        "status": "ok", "reason": None, "source": source,
+        "status": "ok", "reason": None, "connected": True, "source": source,
         "chain": [base64.b64encode(item).decode("ascii") for item in kept],
         "negotiated": negotiated, "client_certificate_requested": asks,
     }  # fmt: skip
@@ -295,7 +297,7 @@ def _ok(source: str, chain: Iterable[bytes], negotiated: dict[str, Any] | None, 
 
 def _nothing(reason: str) -> dict[str, Any]:
     return {
-        "status": "unknown", "reason": reason, "source": None, "chain": [], "negotiated": None,
+        "status": "unknown", "reason": reason, "connected": True, "source": None, "chain": [], "negotiated": None,
         "client_certificate_requested": None,
         "versions": {version: {"status": "unknown", "reason": reason} for version in VERSIONS},
         "verification": {"ok": None, "code": None, "reason": reason},

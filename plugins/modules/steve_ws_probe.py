@@ -364,6 +364,9 @@ tls:
     reason:
       description: Why it is unknown, or why the chain is not known beyond the first certificate.
       type: str
+    connected:
+      description: Whether the address could be connected at all.
+      type: bool
     source:
       description: How the chain was read, V(python), V(openssl), or V(leaf) for the first certificate alone.
       type: str

@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificates
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _chains
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
-from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import Host, Judgement, Verdict
+from ansible_collections.chargeops.steve.plugins.plugin_utils._chains import Host, Judgement, Verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView
 
 Endpoint = dict[str, Any]
@@ -70,7 +70,9 @@ def _another_way(endpoint: Endpoint, view: HostView) -> str | None:
 
 
 def _answer(hop: str, vantage: str, endpoints: list[Endpoint], view: HostView, judge: Judge) -> Answer:
-    found = [(item, *judge(item, view)) for item in endpoints]
+    # An address that this place has no way to (no IPv6, say) is the network's matter, as long as another one is seen.
+    connected = [item for item in endpoints if item["connected"]] or endpoints
+    found = [(item, *judge(item, view)) for item in connected]
     failed = [row for row in found if row[1].status == "fail"]
     if failed:
         endpoint, verdict, _lines = failed[0]
@@ -114,7 +116,7 @@ def _judgement(endpoint: Endpoint, view: HostView) -> Judgement | Verdict:
     said = endpoint["verification"]
     seen_by = Host(None if said["ok"] is None else said["code"], said["reason"])
     whole = endpoint["source"] != "leaf"
-    return _certificates.judge(chain, str(endpoint["host"]), looked_at, whole, seen_by, store, problem)
+    return _chains.judge(chain, str(endpoint["host"]), looked_at, whole, seen_by, store, problem)
 
 
 def _store(view: HostView) -> tuple[tuple[bytes, ...] | None, str | None]:

@@ -192,6 +192,7 @@ def test_a_port_that_is_none_is_unknown_with_one_reason_in_time(server: Callable
         found = see(fake, timeout=1.0)
     assert time.monotonic() - begin < 8
     assert (found["status"], found["chain"], found["source"]) == ("unknown", [], None)
+    assert found["connected"] is not (says in ("refuses connections", "did not answer within"))
     assert says in found["reason"]
     assert set(versions(found).values()) == {"unknown"}
     assert found["verification"]["ok"] is None

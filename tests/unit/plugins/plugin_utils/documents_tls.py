@@ -46,6 +46,7 @@ def endpoint(
     return {
         "hop": hop, "vantage": vantage, "host": NAME, "address": "192.0.2.1", "port": 443,
         "looked_at": AT.strftime("%Y-%m-%dT%H:%M:%SZ"), "status": "unknown" if reason else "ok", "reason": reason,
+        "connected": True,
         "source": None if reason else "openssl", "chain": [base64.b64encode(item).decode() for item in presented],
         "negotiated": None if reason else {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384"},
         "client_certificate_requested": None if reason else False,

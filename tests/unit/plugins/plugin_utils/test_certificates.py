@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificates
-from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import Host, Judgement, dns_matches, judge
+from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import dns_matches
+from ansible_collections.chargeops.steve.plugins.plugin_utils._chains import Host, Judgement, judge
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import verification

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +15,13 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import an
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_tls import QUESTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from jsonschema import Draft202012Validator
 
 from tests import certificates
 from tests.certificates import NAME
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, service, unknown
 from tests.unit.plugins.plugin_utils.documents_tls import AT, MADE, URL, behind_tls, endpoint, ok, versions
+from tests.unit.test_documents import SCHEMAS
 
 OLD = certificates.server(MADE.intermediate, NAME, begins=AT - timedelta(days=90), ends=AT - timedelta(days=2))
 EXPIRED = [OLD.der, MADE.intermediate.der]
@@ -44,6 +47,13 @@ def test_a_healthy_tls_host_has_no_finding_and_every_tls_question_passes() -> No
     result = judge(behind_tls(endpoint()))
     assert found(result) == []
     assert {id: set(status(result, id).values()) for id in QUESTIONS} == {id: {"pass"} for id in QUESTIONS}
+
+
+def test_the_endpoints_of_these_tests_are_like_real_ones() -> None:
+    schema = json.loads((SCHEMAS / "observation.json").read_text(encoding="utf-8"))
+    one = {"$ref": "#/$defs/tls_endpoint", "$defs": schema["$defs"]}
+    for item in (endpoint(), endpoint(reason="not seen")):
+        Draft202012Validator(one).validate(item)
 
 
 def test_a_plain_host_skips_them_with_the_reason() -> None:
@@ -111,6 +121,12 @@ def test_one_bad_address_of_several_is_enough_and_named() -> None:
 def test_an_address_that_was_not_seen_is_no_pass() -> None:
     silent = endpoint(address="192.0.2.7", reason="the TLS handshake did not end within 5 s")
     assert set(status(judge(behind_tls(endpoint(), silent)), "tls-expired").values()) == {"unknown"}
+
+
+def test_an_address_without_a_way_to_it_does_not_hide_one_that_was_seen() -> None:
+    no_way = endpoint(address="2001:db8::1", reason="cannot be reached", connected=False)
+    assert set(status(judge(behind_tls(endpoint(), no_way)), "tls-expired").values()) == {"pass"}
+    assert set(status(judge(behind_tls(no_way)), "tls-expired").values()) == {"unknown"}
 
 
 # -- which endpoint is the chargers' ------------------------------------------------------------------------
