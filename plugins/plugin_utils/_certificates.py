@@ -13,11 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+except ImportError:
+    # Everything else can be judged without it.
+    MISSING: str | None = "the Python library cryptography is not installed on the controller"
+else:
+    MISSING = None
 
 #: A certificate is expiring when less than this share of its lifetime is left ...
 EXPIRING_SHARE = 1 / 6
@@ -133,8 +140,10 @@ def read_pem(data: bytes) -> tuple[bytes, ...]:
     """The certificates of a PEM file, DER.
 
     Raises:
-        ValueError: there is none, or one cannot be read.
+        ValueError: there is none, one cannot be read, or the library is missing.
     """
+    if MISSING is not None:
+        raise ValueError(MISSING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -21,6 +21,7 @@ from itertools import pairwise
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import (
+    MISSING,
     Certificate,
     dns_matches,
     is_self_signed,
@@ -182,6 +183,9 @@ def judge(
         store: the chargers' trust store, DER, None when it is not given.
         store_problem: why a store that was given cannot be used.
     """
+    if MISSING is not None:
+        missing = Verdict(UNKNOWN, MISSING)
+        return Judgement(missing, missing, missing, missing, missing, ())
     read_ones = [read(item, position) for position, item in enumerate(chain)]
     presented = tuple(item for item in read_ones if isinstance(item, Certificate))
     problems = tuple(item for item in read_ones if isinstance(item, str))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,9 @@ def test_what_a_tls_endpoint_presents_is_documented_and_complete(tmp_path: Path,
     made = certificates.family()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificates.written(tmp_path, made.leaf, made.intermediate))
-    with (
-        running_simulator(release="3.14.1", charge_boxes=["CP-1"]) as steve,
-        serving(relaying(steve.port), context) as front,
-    ):
+    with ExitStack() as life:
+        steve = life.enter_context(running_simulator(release="3.14.1", charge_boxes=["CP-1"]))
+        front = life.enter_context(serving(relaying(steve.port), context))
         host = certificates.NAME if connect_to else "127.0.0.1"
         url = f"wss://{host}:{front.port}/steve/websocket/CentralSystemService"
         options = params(url=url, charge_box_id=["CP-1"], tls=True, validate_certs=False)

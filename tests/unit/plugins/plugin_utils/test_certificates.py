@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificates
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificates, _chains
 from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import dns_matches
 from ansible_collections.chargeops.steve.plugins.plugin_utils._chains import Host, Judgement, judge
 from cryptography import x509
@@ -317,6 +317,16 @@ def test_five_faults_at_once_all_show() -> None:
     made = family("other.example.net", begins=AT - timedelta(days=90), ends=AT - timedelta(days=1), public=True)
     found = look([made.leaf.der], authority("Other Root"))
     assert statuses(found) == {"complete": "fail", "trusted": "fail", "valid": "fail", "named": "fail"}
+
+
+def test_without_the_library_everything_is_open_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "the Python library cryptography is not installed on the controller"
+    monkeypatch.setattr(_chains, "MISSING", missing)
+    monkeypatch.setattr(_certificates, "MISSING", missing)
+    found = look([b"never seen before"])
+    assert statuses(found) == dict.fromkeys(QUESTIONS, "unknown") and found.trusted.sentence == missing
+    with pytest.raises(ValueError, match="cryptography is not installed"):
+        _certificates.read_pem(GOOD.root.pem.encode())
 
 
 def test_hostile_names_come_out_inert() -> None:
