@@ -68,12 +68,12 @@ class Place:
 
     @property
     def server_name(self) -> str | None:
-        """The name for SNI; None for an address, which SNI does not know (RFC 6066, 3)."""
+        """The name for SNI in ASCII; None for an address, which SNI does not know (RFC 6066, 3)."""
         name = self.host.rstrip(".")
         try:
             ipaddress.ip_address(name.partition("%")[0])
         except ValueError:
-            return name
+            return name.encode("idna").decode("ascii")
         return None
 
 
@@ -197,6 +197,7 @@ class _Looker:
     ) -> dict[str, dict[str, Any]]:
         """Which protocol versions are accepted: one handshake each."""
         versions: dict[str, dict[str, Any]] = {}
+        control: _Shaken | _Refused | None = None
         gave_up: str | None = None
         seen = (negotiated or {}).get("version")
         for version, name in VERSIONS.items():
@@ -212,6 +213,12 @@ class _Looker:
                 continue
             result = self._shake(place, address, context)
             versions[version] = _version_state(result, bool(asks))
+            if isinstance(result, _Refused) and result.failure.kind == "tls-plain":
+                # Some servers hang up on a version, and some firewalls on whoever comes too often.
+                control = control or self._shake(place, address, _any_context())
+                if isinstance(control, _Refused):
+                    reason = f"{result.failure.sentence}, and so was one that offered every version"
+                    versions[version] = {"status": "unknown", "reason": reason}
             if isinstance(result, _Refused) and result.failure.kind in ("timeout", "deadline", "connect-timeout"):
                 gave_up = f"not asked, because TLS {version} was not answered ({result.failure.sentence})"
         return versions

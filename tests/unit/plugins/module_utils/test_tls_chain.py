@@ -128,6 +128,25 @@ def test_a_version_that_this_library_lacks_is_unknown_and_not_absent(
     }
 
 
+@pytest.mark.parametrize(("taken", "expected"), [(2, "unknown"), (99, "refused")])
+def test_a_server_that_hangs_up_on_a_version_is_told_from_one_that_hangs_up_on_everybody(
+    tmp_path: Path, taken: int, expected: str
+) -> None:
+    settings = context(tmp_path, MADE.leaf)
+
+    def behave(visit: Visit) -> None:
+        # The list of supported versions stands in every ClientHello that offers TLS 1.3 (RFC 8446, 4.2.1).
+        hello = visit.sock.recv(4096, socket.MSG_PEEK)
+        if visit.number > taken or b"\x00\x2b\x00" not in hello:
+            return
+        with settings.wrap_socket(visit.sock.dup(), server_side=True) as over_tls:
+            over_tls.recv(1)
+
+    with serving(behave) as server:
+        found = see(server)
+    assert versions(found) == {"1.0": expected, "1.1": expected, "1.2": expected, "1.3": "accepted"}
+
+
 @pytest.mark.parametrize("only", [pytest.param("TLSv1_2", id="1.2"), pytest.param("TLSv1_3", id="1.3")])
 def test_a_server_that_insists_on_a_client_certificate_still_shows_its_own(tmp_path: Path, only: str) -> None:
     settings = context(tmp_path, MADE.leaf, MADE.intermediate, only=only)
