@@ -28,6 +28,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _nginx_view,
     _options,
     _probe,
+    _tls_chain,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
@@ -38,7 +39,10 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi", "tls")
+_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi")
+#: Seconds that the look at TLS endpoints may take.
+_TLS_S = 20.0
+_STRAIGHT = "the public URL leads straight to SteVe's own port"
 
 
 @dataclass
@@ -142,6 +146,7 @@ class Observer:
         self._part("env", self._env)
         self._part("nginx", self._nginx)
         self._part("admin", self._admin)
+        self._part("tls", self._tls)
         self._part("probes", self._probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
         return {
@@ -258,6 +263,32 @@ class Observer:
             "sessions_error": data.get("sessions_error"),
         }
 
+    def _tls(self) -> list[dict[str, Any]]:
+        places = self._tls_places()
+        if not places:
+            raise Skipped("neither steve_url nor steve_public_ws_url uses TLS")
+        deadline = min(self._left(), _TLS_S)
+        return _tls_chain.look(places, "host", self.options.timeout, deadline, self.options.ca_path)
+
+    def _tls_places(self) -> list[_tls_chain.Place]:
+        """Every TLS endpoint on the way: the chargers' name first, dialled where it stands."""
+        direct, public = urlsplit(self.options.url), urlsplit(self.options.public_ws_url or "")
+        own = (direct.hostname or "", _port(direct))
+        places = []
+        if public.scheme == "wss" and public.hostname:
+            target, reason = self._proxy_target()
+            dial = _options.host_and_port(target)
+            if dial is not None:
+                places.append(_tls_chain.Place("proxy", public.hostname, dial))
+            elif reason == _STRAIGHT:
+                places.append(_tls_chain.Place("direct", public.hostname, own))
+            else:
+                # It ends elsewhere, at a load balancer; what it presents is the same from here.
+                places.append(_tls_chain.Place("public", public.hostname, (public.hostname, _port(public))))
+        if direct.scheme == "https":
+            places.append(_tls_chain.Place("direct", own[0], own))
+        return list(dict.fromkeys(places))
+
     # -- the probes ------------------------------------------------------------------------------------------
 
     def _probes(self) -> list[dict[str, Any]]:
@@ -295,10 +326,13 @@ class Observer:
         return self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate)
 
     def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
+        # A certificate that this host refuses must not hide the rest of the path, and the chargers' trust store is
+        # another one anyway: the probe goes on without verification then, and without any credential.
+        refused = self.options.validate_certs and _tls_chain.is_refused(self.parts["tls"]["data"] or [], hop)
         request = _probe.ProbeRequest(
             url=url,
             charge_box_ids=ids,
-            passwords=self.options.passwords,
+            passwords={} if refused else self.options.passwords,
             subprotocols=self.options.subprotocols,
             last_gate=last_gate,
             gate_charge_box_id=self._gate_id(ids),
@@ -310,7 +344,7 @@ class Observer:
             detect_era=hop != "direct",
             timeout=self.options.timeout,
             deadline=max(min(self._left(), self.options.deadline / 2), 1.0),
-            validate_certs=self.options.validate_certs,
+            validate_certs=self.options.validate_certs and not refused,
             ca_path=self.options.ca_path,
         )
         return _probe.probe(request)
@@ -345,7 +379,7 @@ class Observer:
         direct = urlsplit(self.options.url)
         name, port = public.hostname or "", _port(public)
         if port == _port(direct) and (name == direct.hostname or _is_local(direct.hostname or "")):
-            return None, "the public URL leads straight to SteVe's own port"
+            return None, _STRAIGHT
         nginx = self.parts["nginx"]
         if nginx["status"] == "ok" and nginx["data"].get("selected"):
             return f"{_listen_address(nginx['data']['selected'], port)}:{port}", ""

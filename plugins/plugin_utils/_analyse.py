@@ -20,6 +20,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     Entry,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import ask
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_tls import QUESTIONS as ABOUT_CERTIFICATES
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, merge
 
 SCHEMA = "chargeops.steve/findings/1"
@@ -85,6 +86,9 @@ def _severity(entry: Entry, answer: Answer, view: HostView) -> str:
     """A direct hop that fails while the proxy gets through is a wrong steve_url, not the chargers' trouble."""
     if answer.aside:
         return WARN
+    if entry.id in ABOUT_CERTIFICATES:
+        # Asked about the direct hop only where the chargers come that way.
+        return entry.severity
     if entry.scope == HOP and answer.hop == "direct" and answer.status == "fail":
         if any(probe.reachable for probe in view.probes if probe.hop != "direct"):
             return WARN

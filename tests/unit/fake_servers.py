@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
 import threading
@@ -202,6 +203,29 @@ def dripping(data: bytes, pause_s: float) -> Behaviour:
             if visit.over.wait(pause_s):
                 return
         visit.over.wait()
+
+    return behave
+
+
+def relaying(port: int, heard: list[bytes] | None = None) -> Behaviour:
+    """Hands everything to a local port and back; with a TLS context this is what a TLS proxy does.
+
+    ``heard`` collects what the clients sent.
+    """
+
+    def behave(visit: Visit) -> None:
+        pending = getattr(visit.sock, "pending", lambda: 0)
+        with socket.create_connection(("127.0.0.1", port), 5) as upstream:
+            while not visit.over.is_set():
+                ready = [visit.sock] if pending() else select.select([visit.sock, upstream], [], [], 0.2)[0]
+                for source, target in ((visit.sock, upstream), (upstream, visit.sock)):
+                    if source in ready:
+                        data = source.recv(65536)
+                        if not data:
+                            return
+                        if heard is not None and source is visit.sock:
+                            heard.append(data)
+                        target.sendall(data)
 
     return behave
 
