@@ -53,6 +53,11 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: SteVe's default pattern since 3.5.1/3.6.1/3.7.1 (ChargeBoxIdValidator), beside "no outer white space".
 _DEFAULT_PATTERN = re.compile(r"[^=/()<>]*", re.DOTALL)
+#: White space as that check sees it (Java's String.strip): no-break spaces are none, real servers accept ids with them.
+_JAVA_WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
+    "\u3000"
+)
 #: What the firewall in front of SteVe (Jetty's URI checks, Spring's StrictHttpFirewall) refuses in a path.
 _FIREWALL = re.compile(r"[/\\%;\x00-\x1f\x7f\u2028\u2029]")
 
@@ -175,7 +180,7 @@ def encode_id(charge_box_id: str) -> str:
 
 def violates_default_pattern(charge_box_id: str) -> bool:
     """Whether SteVe's default check refuses an id (an operator can configure another pattern)."""
-    trimmed = charge_box_id.strip()
+    trimmed = charge_box_id.strip(_JAVA_WHITE_SPACE)
     return not trimmed or trimmed != charge_box_id or _DEFAULT_PATTERN.fullmatch(charge_box_id) is None
 
 
