@@ -63,7 +63,7 @@ def test_an_address_that_refuses_is_named_and_the_rest_is_judged(steve: Running)
 
 def test_an_address_that_never_answers_the_dialling_is_named(steve: Running) -> None:
     with full_queue("127.0.0.2", steve.port), names(charge_test=["127.0.0.1", "127.0.0.2"]):
-        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=0.5)
+        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1.5)
     assert document["endpoint"]["verdict"] == "reachable"
     assert outcomes(document) == [("127.0.0.1", "connected", None), ("127.0.0.2", "timeout", "tcp-timeout")]
 
@@ -182,7 +182,7 @@ def test_what_an_address_answers_is_told_without_a_guess(steve: Running, case: s
         serving(behaviour, address="127.0.0.2", port=steve.port),
         names(charge_test=["127.0.0.1", "127.0.0.2"]),
     ):
-        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=0.7)
+        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1.5)
     assert document["summary"]["accepted"] == 1
     row = document["endpoint"]["addresses"][1]
     assert (row["outcome"], row["finding"]) == ("connected", finding)
@@ -207,7 +207,7 @@ def test_silent_addresses_cost_no_more_than_the_deadline(steve: Running) -> None
         stack.enter_context(names(charge_test=["127.0.0.1", *others]))
         start = time.monotonic()
         document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1, deadline=2)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 6
     assert document["summary"]["accepted"] == 1
     assert document["endpoint"]["addresses"][1]["finding"] == "http-timeout"
     assert document["endpoint"]["addresses"][-1]["finding"] is None
