@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _options
+from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _era, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import parse_url
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, probe
@@ -196,6 +196,21 @@ def test_addresses_are_not_compared_where_no_sign_in_page_is_shown() -> None:
         names(charge_test=["127.0.0.1", "::1"]),
     ):
         document = run(f"ws://charge.test:{fake.port}{PATH}")
+    assert [row["finding"] for row in document["endpoint"]["addresses"]] == [None, None]
+
+
+def test_an_address_where_the_pages_are_hidden_is_not_left_for_one_that_shows_them(steve: Running) -> None:
+    through = fake_servers.forwarding(steve.port, lambda data: data)
+
+    def behave(data: bytes) -> bytes | None:
+        return page("x", "403 Forbidden") if data.startswith(b"GET /steve/manager") else through(data)
+
+    with (
+        serving(fake_servers.answering([], behave), address="::1", port=steve.port),
+        names(charge_test=["::1", "127.0.0.1"]),
+    ):
+        document = run(f"ws://charge.test:{steve.port}{PATH}", era=_era.given("3.14.1"))
+    assert document["endpoint"]["verdict"] == "reachable" and used(document) == ["::1"]
     assert [row["finding"] for row in document["endpoint"]["addresses"]] == [None, None]
 
 
