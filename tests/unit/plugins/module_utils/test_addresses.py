@@ -214,6 +214,23 @@ def test_an_address_where_the_pages_are_hidden_is_not_left_for_one_that_shows_th
     assert [row["finding"] for row in document["endpoint"]["addresses"]] == [None, None]
 
 
+def test_what_another_server_did_with_an_id_is_forgotten_at_the_right_address(steve: Running) -> None:
+    def behave(visit: fake_servers.Visit) -> None:
+        while data := visit.request():
+            if b"/websocket/" in data.partition(b"\r\n")[0]:
+                visit.over.wait()
+            visit.send(STRANGER)
+
+    with (
+        serving(behave, address="::1", port=steve.port),
+        names(charge_test=["::1", "127.0.0.1"]),
+    ):
+        document = run(f"ws://charge.test:{steve.port}{PATH}", "CP-1", "nope", timeout=1.5)
+    assert used(document) == ["127.0.0.1"]
+    assert {row["charge_box_id"]: row["verdict"] for row in document["probes"]} == {"CP-1": "accepted", "nope": "refused"}
+    assert document["side_effects"]["knocks"] == ["nope"]
+
+
 def test_silent_addresses_cost_no_more_than_the_deadline(steve: Running) -> None:
     others = [f"127.0.0.{number}" for number in range(2, 8)]
     with ExitStack() as stack:
