@@ -212,7 +212,8 @@ class _Probe:
         if failure:
             return _interpret_endpoint.unreachable(failure)
         found = self._judge_endpoint()
-        if self._signin is not None and not _addresses.is_steve(self._signin, self._era) and self._move_to_steve():
+        here = self._signin is not None and _addresses.is_steve(self._signin, self._era)
+        if found.verdict != "reachable" and not here and self._move_to_steve():
             return self._judge_endpoint()
         return found
 

@@ -189,8 +189,17 @@ def _beside(id: str, title: str, probe: Probe) -> Answer | None:
 
 def _dialled_name(probe: Probe) -> str:
     """The name that was resolved, without brackets."""
-    place = str(probe.data.get("connect_to") or "") or urlsplit(str(probe.data["url"])).netloc
-    return urlsplit(f"//{place}").hostname or ""
+    place = probe.data.get("connect_to")
+    return _host_and_port(f"ws://{place}" if place else probe.data["url"])[0]
+
+
+def _host_and_port(url: Any) -> tuple[str, int | None]:
+    """Host and port of a URL in an observation; nothing where it cannot be read, because a host may write anything."""
+    try:
+        parts = urlsplit(str(url))
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    except ValueError:
+        return "", None
 
 
 def _is_localhost(name: str) -> bool:
@@ -223,7 +232,7 @@ def _url_hints(id: str, probe: Probe) -> tuple[dict[str, str], ...]:
     if id not in ("dns-unresolvable", *_CONNECT):
         return ()
     name, hints = _dialled_name(probe), []
-    port = urlsplit(str(probe.data["url"])).port
+    port = _host_and_port(probe.data["url"])[1]
     if port is not None and port not in _USUAL_PORTS and not probe.data.get("connect_to"):
         usual = ", ".join(str(item) for item in _USUAL_PORTS)
         hints.append(f"port {port} is none of the usual ones ({usual}): is it SteVe's?")
@@ -267,24 +276,17 @@ def _inside(view: HostView) -> str | None:
     if proxy is not None:
         way = inert(proxy.data.get("connect_to") or "", 60)
         return f"On the host itself the same URL answers (by way of {way})" if proxy.reachable else None
-    if direct is not None and direct.reachable and _port(direct.data["url"]) == _public_port(view):
-        return f"On the host itself SteVe answers at {inert(urlsplit(str(direct.data['url'])).netloc, 80)}"
-    return None
-
-
-def _port(url: Any) -> int | None:
-    parts = urlsplit(str(url))
-    return parts.port or (443 if parts.scheme == "wss" else 80)
-
-
-def _public_port(view: HostView) -> int | None:
-    url = view.asked.get("public_ws_url")
-    return _port(url) if url else None
+    if direct is None or not direct.reachable:
+        return None
+    name, port = _host_and_port(direct.data["url"])
+    if port is None or port != _host_and_port(view.asked.get("public_ws_url") or "")[1]:
+        return None
+    return f"On the host itself SteVe answers at {inert(name, 80)} port {port}"
 
 
 def _bindings(id: str, probe: Probe, view: HostView) -> tuple[dict[str, str], ...]:
     """The addresses at which docker publishes the port that refuses, when they are this host's own alone."""
-    app, port = view.service("app"), _port(probe.data["url"])
+    app, port = view.service("app"), _host_and_port(probe.data["url"])[1]
     if id != "tcp-refused" or probe.vantage == "host" or app is None:
         return ()
     places = [str(item.get("address") or "") for item in app.get("ports") or [] if item.get("port") == port]
@@ -309,7 +311,7 @@ def _by_public_name(view: HostView) -> list[Answer]:
     url = view.asked.get("public_ws_url")
     if not url:
         return []
-    name = urlsplit(str(url)).hostname or ""
+    name = _host_and_port(url)[0]
     if not _is_localhost(name):
         told = _local_name(name)
         return [Answer("unknown", f"where the chargers' way leads is not told: {told}", hop="public")] if told else []

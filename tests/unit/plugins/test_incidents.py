@@ -68,7 +68,7 @@ class Site:
         request = ProbeRequest(
             url=url or self.url, charge_box_ids=[accepted] if accepted else [], hop="public", vantage=vantage,
             era=_era.given(era["min"] if era["min"] == era["max"] else f"{era['min']}-{era['max']}"), detect_era=True,
-            timeout=0.7,
+            timeout=1.5,
         )  # fmt: skip
         host = str(request.url).split("//")[1].split(":")[0].replace(".", "_")
         with names(**({host: list(addresses)} if addresses else {})):
@@ -198,7 +198,7 @@ def blocked_start(stack: ExitStack) -> Documents:
     """The server accepts and does not answer (yet), so that the proxy shows 502."""
     site = Site(stack, mode="bad-gateway")
     hanging = stack.enter_context(serving(fake_servers.silent))
-    return [site.look(url=f"http://{hanging.place}/steve", timeout=0.7)]
+    return [site.look(url=f"http://{hanging.place}/steve", timeout=1.5)]
 
 
 def password_lost(stack: ExitStack) -> Documents:

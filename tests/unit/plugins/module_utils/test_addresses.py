@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _options
+from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _era, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import parse_url
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, probe
@@ -63,7 +63,7 @@ def test_an_address_that_refuses_is_named_and_the_rest_is_judged(steve: Running)
 
 def test_an_address_that_never_answers_the_dialling_is_named(steve: Running) -> None:
     with full_queue("127.0.0.2", steve.port), names(charge_test=["127.0.0.1", "127.0.0.2"]):
-        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=0.5)
+        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1.5)
     assert document["endpoint"]["verdict"] == "reachable"
     assert outcomes(document) == [("127.0.0.1", "connected", None), ("127.0.0.2", "timeout", "tcp-timeout")]
 
@@ -182,7 +182,7 @@ def test_what_an_address_answers_is_told_without_a_guess(steve: Running, case: s
         serving(behaviour, address="127.0.0.2", port=steve.port),
         names(charge_test=["127.0.0.1", "127.0.0.2"]),
     ):
-        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=0.7)
+        document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1.5)
     assert document["summary"]["accepted"] == 1
     row = document["endpoint"]["addresses"][1]
     assert (row["outcome"], row["finding"]) == ("connected", finding)
@@ -199,6 +199,39 @@ def test_addresses_are_not_compared_where_no_sign_in_page_is_shown() -> None:
     assert [row["finding"] for row in document["endpoint"]["addresses"]] == [None, None]
 
 
+def test_an_address_where_the_pages_are_hidden_is_not_left_for_one_that_shows_them(steve: Running) -> None:
+    through = fake_servers.forwarding(steve.port, lambda data: data)
+
+    def behave(data: bytes) -> bytes | None:
+        return page("x", "403 Forbidden") if data.startswith(b"GET /steve/manager") else through(data)
+
+    with (
+        serving(fake_servers.answering([], behave), address="::1", port=steve.port),
+        names(charge_test=["::1", "127.0.0.1"]),
+    ):
+        document = run(f"ws://charge.test:{steve.port}{PATH}", era=_era.given("3.14.1"))
+    assert document["endpoint"]["verdict"] == "reachable" and used(document) == ["::1"]
+    assert [row["finding"] for row in document["endpoint"]["addresses"]] == [None, None]
+
+
+def test_what_another_server_did_with_an_id_is_forgotten_at_the_right_address(steve: Running) -> None:
+    def behave(visit: fake_servers.Visit) -> None:
+        while data := visit.request():
+            if b"/websocket/" in data.partition(b"\r\n")[0]:
+                visit.over.wait()
+            visit.send(STRANGER)
+
+    with (
+        serving(behave, address="::1", port=steve.port),
+        names(charge_test=["::1", "127.0.0.1"]),
+    ):
+        document = run(f"ws://charge.test:{steve.port}{PATH}", "CP-1", "nope", timeout=1.5)
+    assert used(document) == ["127.0.0.1"]
+    verdicts = {row["charge_box_id"]: row["verdict"] for row in document["probes"]}
+    assert verdicts == {"CP-1": "accepted", "nope": "refused"}
+    assert document["side_effects"]["knocks"] == ["nope"]
+
+
 def test_silent_addresses_cost_no_more_than_the_deadline(steve: Running) -> None:
     others = [f"127.0.0.{number}" for number in range(2, 8)]
     with ExitStack() as stack:
@@ -207,7 +240,7 @@ def test_silent_addresses_cost_no_more_than_the_deadline(steve: Running) -> None
         stack.enter_context(names(charge_test=["127.0.0.1", *others]))
         start = time.monotonic()
         document = run(f"ws://charge.test:{steve.port}{PATH}", timeout=1, deadline=2)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 6
     assert document["summary"]["accepted"] == 1
     assert document["endpoint"]["addresses"][1]["finding"] == "http-timeout"
     assert document["endpoint"]["addresses"][-1]["finding"] is None

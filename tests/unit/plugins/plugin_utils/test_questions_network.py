@@ -290,7 +290,7 @@ def test_a_port_that_only_the_host_reaches_is_told_with_docker_s_binding() -> No
     result = judge(document, public(url=url, endpoint=dead("tcp-refused"), rows=[]))
     assert found(result) == [("tcp-refused", "public", "fail")]
     finding = result["findings"][0]
-    assert "On the host itself SteVe answers at 127.0.0.1:8180" in finding["message"]
+    assert "On the host itself SteVe answers at 127.0.0.1 port 8180" in finding["message"]
     assert "bound to an address that others do not reach" in finding["message"]
     assert {"source": "compose", "detail": "port 8180 is published at 127.0.0.1 only"} in finding["evidence"]
 
@@ -308,6 +308,14 @@ def test_an_odd_port_is_a_hint_at_a_refusal_and_nowhere_else() -> None:
     result = judge(host(public=url), public(url=url, endpoint=dead("host-unreachable"), rows=[]))
     assert any("58991 is none of the usual ones" in item["detail"] for item in result["findings"][0]["evidence"])
     assert found(judge(host(public=url), public(url=url))) == []
+
+
+@pytest.mark.parametrize("url", ["ws://[", "ws://a:99999/x", "", "\x1b[31m", "ws://\u2028/x"])
+def test_a_url_that_nobody_can_read_ends_no_analysis(url: str) -> None:
+    seen = public(url=url, endpoint=dead("tcp-refused"), rows=[])
+    result = judge(host(probe(url=url), probe("proxy", url=url), public=url), seen)
+    assert "tcp-refused" in [item["id"] for item in result["findings"]]
+    assert "\x1b" not in str([item["message"] for item in result["findings"]])
 
 
 def test_a_dead_vantage_is_unknown_for_every_question_of_the_public_hop() -> None:
