@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 #: Every release, oldest first.
@@ -28,6 +29,7 @@ NEWEST = RELEASES[-1]
 RUNBOOK = "runbook"
 
 
+@lru_cache(maxsize=256)
 def release_key(release: str) -> tuple[int, ...]:
     """Sort key of a release text such as ``3.14.1``.
 

@@ -32,8 +32,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
-from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind
-from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
+from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind, recognise
+from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_box import AskBox, ChargeBox
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_endpoint import Ask
 from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, narrowed, note
@@ -264,7 +264,8 @@ class _Probe:
             if self._scout is None:
                 return self._ask(_handshake.preflight(self._url, None, self._offered))
             seen = self._ask(self._preflight(self._scout))
-            self._take_preflight(self._scout, seen)
+            if seen.answer is None or not self._take_accepted(self._scout, seen.answer):
+                self._preflights[self._scout] = seen
             return seen
         if ask is Ask.KNOWN_PATH:
             if self._scout is None:
@@ -320,8 +321,8 @@ class _Probe:
         reason, candidates = self._why_not_the_rest()
         rest = [item for item in self._ids if item != self._scout and item not in self._preflights]
         if reason is None:
-            unasked = self._preflight_many(rest)
-            reason, candidates = unasked or "", ("http-timeout",) if unasked and "deadline" not in unasked else ()
+            reason = self._preflight_many(rest) or ""
+            candidates = _interpret_box.failure_candidates(self._wire.gave_up)
         asked = [item for item in self._ids if item in self._preflights]
         self._rows = dict.fromkeys(self._accepted, ChargeBox("accepted", None, "upgrade", 400))
         self._rows.update(self._judge(asked, scout_row is not None and scout_row.finding == "subprotocol-missing"))
@@ -351,27 +352,32 @@ class _Probe:
 
     def _preflight_many(self, ids: list[str]) -> str | None:
         """Preflights at the same time; why some ids were not asked, or None."""
-        requests = {}
+        plain = _handshake.preflights(self._url, self._offered)
 
         def jobs() -> Iterator[Job]:
             for item in ids:
-                request = self._preflight(item)
-                requests[item] = request
-                yield Job(item, request.data)
+                yield Job(item, self._preflight(item).data if item in self._passwords else plain(item))
 
         def done(job: Job, reply: Reply) -> None:
-            self._close_unwanted(reply)
-            self._take_preflight(job.key, self._seen(requests.pop(job.key), reply))
+            if reply.stream is not None:
+                self._close_unwanted(reply)
+                # Whatever answers so, it opens sessions with ids of live charge boxes.
+                self._wire.stop("a plain GET was answered as if it were an upgrade request")
+            if reply.answer is None or not self._take_accepted(job.key, reply.answer):
+                self._accepted.pop(job.key, None)
+                self._preflights[job.key] = self._seen(self._preflight(job.key), reply)
 
         return self._wire.ask_many(jobs(), self._request.concurrency, done)
 
-    def _take_preflight(self, charge_box_id: str, seen: Seen) -> None:
-        if seen.answer is not None:
-            self._era = narrowed(self._era, seen.answer)
-        if seen.kind(self._era) is Kind.UPGRADE_LOST and _interpret_box.not_interpreted(self._era) is None:
-            self._accepted[charge_box_id] = None
-        else:
-            self._preflights[charge_box_id] = seen
+    def _take_accepted(self, charge_box_id: str, answer: Answer) -> bool:
+        """Whether an answer to a preflight says that the id is accepted; it is noted then."""
+        self._era = narrowed(self._era, answer)
+        accepted = recognise(answer, self._era) is Kind.UPGRADE_LOST
+        if not accepted or _interpret_box.not_interpreted(self._era) is not None:
+            return False
+        self._accepted[charge_box_id] = None
+        self._preflights.pop(charge_box_id, None)
+        return True
 
     def _judge(self, ids: list[str], subprotocol_missing: bool) -> dict[str, ChargeBox]:
         """Judge preflights; what needs a further request is asked, all ids of a round at the same time."""

@@ -96,7 +96,7 @@ def narrowed(era: Era, answer: Answer) -> Era:
 
     Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on.
     """
-    if era.source == "given" or era.is_runbook or not _handshake.has_mark(answer):
+    if era.at_least("3.6.0") or era.source == "given" or not _handshake.has_mark(answer):
         return era
     if recognise(answer, era) not in (Kind.EMPTY, Kind.UPGRADE_LOST):
         return era

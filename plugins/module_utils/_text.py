@@ -21,6 +21,8 @@ def inert(text: object, limit: int = 200) -> str:
         limit: characters kept; a longer text ends with an ellipsis.
     """
     raw = str(text)
+    if len(raw) <= limit and raw.isascii() and raw.isprintable():
+        return raw
     shown = "".join(
         _escape(character) if character != " " and unicodedata.category(character) in _SHOWN_AS_ESCAPE else character
         for character in raw[: limit + 1]
