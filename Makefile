@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-unit test-integration molecule lint types sanity docs lock clean
+.PHONY: help python env demo test test-unit test-integration molecule lint types sanity bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ types: python ## mypy --strict
 
 sanity: python ## ansible-test sanity
 	$(TESTS) sanity
+
+bench: python ## How fast the probe is beside curl (a minute or two; not part of the tests)
+	@$(PYTHON) tests/bootstrap.py dev -m tests.benchmark
 
 docs: python ## Write docs/findings.md again from the catalogue
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py

@@ -72,7 +72,7 @@ def command(*argv: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) 
 
 def types() -> Counts:
     """Check the collection by its own name, and the tests' programs by theirs."""
-    packages = ("ansible_collections.chargeops.steve.plugins", "tests.simulator", "tests.stack")
+    packages = ("ansible_collections.chargeops.steve.plugins", "tests.simulator", "tests.stack", "tests.benchmark")
     modules = ("tests.run", "tests.bootstrap")
     named = [part for package in packages for part in ("-p", package)]
     return command("mypy", "--strict", *named, *(part for module in modules for part in ("-m", module)))

@@ -14,12 +14,13 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterable
+from typing import Callable, Iterable, TypeVar
 
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
+_Loaded = TypeVar("_Loaded")
 #: Addresses of one name that are dialled.
 MAX_ADDRESSES = 16
 _CLOSED_BY_PEER = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
@@ -207,21 +208,24 @@ def tls_context(verify: bool, ca_path: str | None, client_cert: str | None, clie
     Raises:
         InputError: a file cannot be read or holds no certificate or key.
     """
-    context = ssl.create_default_context()
     if not verify:
+        # Reading the system's authorities for nothing would take longer than a thousand requests.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif ca_path:
-        _load("ca_path", ca_path, lambda: context.load_verify_locations(cafile=ca_path))
+        context = _load("ca_path", ca_path, lambda: ssl.create_default_context(cafile=ca_path))
+    else:
+        context = ssl.create_default_context()
     if client_cert:
         # An empty password keeps OpenSSL from asking at the terminal; an encrypted key is an error then.
         _load("client_cert", client_cert, lambda: context.load_cert_chain(client_cert, client_key, password=""))
     return context
 
 
-def _load(option: str, path: str, load: Callable[[], None]) -> None:
+def _load(option: str, path: str, load: Callable[[], _Loaded]) -> _Loaded:
     try:
-        load()
+        return load()
     except (OSError, ssl.SSLError, ValueError) as error:
         raise InputError(
             option, f"{inert(path, 120)} cannot be used ({inert(getattr(error, 'strerror', None) or error, 100)})",

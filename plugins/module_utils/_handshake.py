@@ -20,6 +20,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Callable, Optional, Sequence
 from urllib.parse import quote, urlsplit
 
@@ -140,7 +141,9 @@ def parse_url(text: str) -> WsUrl:
 
 def _ascii_host(host: str, option: str, advice: str) -> str:
     try:
-        return host if host.isascii() else host.encode("idna").decode("ascii")
+        # Also what is ASCII has to be tried: an empty or endless label would only fail in the TLS handshake.
+        encoded = host.encode("idna").decode("ascii")
+        return host if host.isascii() else encoded
     except UnicodeError:
         raise InputError(option, f"its host {inert(host, 60)} is no host name", advice) from None
 
@@ -344,6 +347,8 @@ class Kind(Enum):
     STRANGER = "not SteVe's"
 
 
+# Thousands of ids get the same answer, and each is looked at more than once.
+@lru_cache(maxsize=16)
 def recognise(answer: Answer, era: Era) -> Kind:
     """Tell whose answer this is.
 

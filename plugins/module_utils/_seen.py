@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _handshake
@@ -65,25 +66,33 @@ class Seen:
             return {"request": self.request, "status": None, "headers": {}, "body": "", "note": "; ".join(notes)}
         if self.answer.defect:
             notes.append(self.answer.defect)
-        headers: dict[str, str] = {}
-        for name, value in self.answer.headers:
-            if name.lower() in _TELLING and len(headers) < len(_TELLING):
-                headers[inert(name, 40)] = inert(self._without_secrets(value), SHOWN_BODY)
-        body = self._without_secrets(self.answer.text())[:_READ_BODY]
-        if _handshake.is_html(self.answer):
-            body = _MARKUP.sub(" ", body)
+        headers, body = _shown(self.answer, self.secrets)
         return {
             "request": self.request,
             "status": self.answer.status,
-            "headers": headers,
-            "body": inert(" ".join(body.split()), SHOWN_BODY),
+            "headers": dict(headers),
+            "body": body,
             "note": "; ".join(notes),
         }
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "\u2022\u2022\u2022")
-        return text
+
+@lru_cache(maxsize=16)
+def _shown(answer: Answer, secrets: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Telling headers and the beginning of the body, inert, without secrets."""
+    headers: dict[str, str] = {}
+    for name, value in answer.headers:
+        if name.lower() in _TELLING and len(headers) < len(_TELLING):
+            headers[inert(name, 40)] = inert(_without(secrets, value), SHOWN_BODY)
+    body = _without(secrets, answer.text())[:_READ_BODY]
+    if _handshake.is_html(answer):
+        body = _MARKUP.sub(" ", body)
+    return tuple(headers.items()), inert(" ".join(body.split()), SHOWN_BODY)
+
+
+def _without(secrets: tuple[str, ...], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "\u2022\u2022\u2022")
+    return text
 
 
 def note(text: str) -> dict[str, Any]:
