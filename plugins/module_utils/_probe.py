@@ -178,6 +178,7 @@ class _Probe:
         self._rows: dict[str, ChargeBox] = {}
         self._sessions: dict[str, dict[str, Any] | None] = {}
         self._knocks: dict[str, None] = {}
+        self._gave_up: Failure | None = None
 
     def run(self) -> dict[str, Any]:
         """Ask everything, in order, and write the document."""
@@ -322,7 +323,8 @@ class _Probe:
         rest = [item for item in self._ids if item != self._scout and item not in self._preflights]
         if reason is None:
             reason = self._preflight_many(rest) or ""
-            candidates = _interpret_box.failure_candidates(self._wire.gave_up)
+            self._gave_up = self._wire.gave_up
+            candidates = _interpret_box.failure_candidates(self._gave_up)
         asked = [item for item in self._ids if item in self._preflights]
         self._rows = dict.fromkeys(self._accepted, ChargeBox("accepted", None, "upgrade", 400))
         self._rows.update(self._judge(asked, scout_row is not None and scout_row.finding == "subprotocol-missing"))
@@ -440,6 +442,9 @@ class _Probe:
     # -- the gates ---------------------------------------------------------------------------------------------
 
     def _gates(self) -> _interpret_upgrade.UpgradePath:
+        if self._gave_up is not None:
+            why = f"the gates were not sent, because the server stopped answering ({self._gave_up.sentence})"
+            return _interpret_upgrade.upgrade_path(self._era, None, None, why)
         wanted = self._request.gate_charge_box_id
         first = wanted if wanted in self._accepted else next(iter(self._accepted), None)
         if first is None:
