@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-unit test-integration molecule lint types sanity bench docs lock clean
+.PHONY: help python env demo test test-unit test-integration molecule bench lint types sanity docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test-integration: python ## Integration tests on a real stack (Docker)
 molecule: python ## All molecule scenarios (Docker)
 	$(TESTS) molecule
 
+bench: python ## How fast the probe is, beside curl (two minutes; needs curl, takes nginx if there is one)
+	@$(PYTHON) tests/bootstrap.py dev -m tests.benchmark
+
 lint: python ## All linters
 	$(TESTS) lint
 
@@ -42,10 +45,7 @@ types: python ## mypy --strict
 sanity: python ## ansible-test sanity
 	$(TESTS) sanity
 
-bench: python ## How fast the probe is beside curl (a minute or two; not part of the tests)
-	@$(PYTHON) tests/bootstrap.py dev -m tests.benchmark
-
-docs: python ## Write docs/findings.md again from the catalogue
+docs: python ## Write docs/findings.md and docs/situations.md again
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
 
 lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)

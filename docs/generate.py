@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/findings.md from the catalogue: ``make docs``. A test fails when the page is older than the catalogue."""
+"""Writes docs/findings.md from the catalogue and docs/situations.md from the table of situations: ``make docs``.
+
+A test fails when a page is older than what it is written from.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
+SITUATIONS = ROOT / "docs" / "situations.md"
 
 HEAD = """\
 <!--
@@ -25,6 +29,10 @@ Written by docs/generate.py from plugins/plugin_utils/_catalogue.py: change that
 Every question that `chargeops.steve.diagnose` asks has an id. Ids are stable. A question is `pass`, `warn`, `fail`,
 `blocked` (another failure explains what was seen), `skipped` (not asked, with the reason) or `unknown` (could not be
 answered, with the reason and, where several causes remain, the candidates).
+
+A question about a hop is a warning instead of a failure where only some addresses of a name are ill (the others are
+used for everything else), and where the direct hop is ill but the proxy gets through. That a prober has no IPv6 is no
+finding. Neither is another address than expected (NAT, load balancers): only what a server answers tells whose it is.
 
 Questions marked *not built yet* are reported as skipped.
 """
@@ -52,6 +60,14 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def situations() -> str:
+    """The page of situations as it should be."""
+    from tests.contract.situations import page as written
+    from tests.simulator import ERAS
+
+    return written({name: era.evidence for name, era in ERAS.items()})
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     from tests import conftest
@@ -59,3 +75,4 @@ if __name__ == "__main__":
     conftest.install_collection_loader()
 
     PAGE.write_text(page(), encoding="utf-8")
+    SITUATIONS.write_text(situations(), encoding="utf-8")

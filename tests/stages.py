@@ -54,7 +54,7 @@ def all_stages() -> list[Stage]:
         Stage("docs", "lint", lambda: command("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
         Stage("types", "types", types),
         Stage("unit", "unit", lambda: pytest("unit", "-n", "2")),
-        Stage("contract", "contract", lambda: pytest("contract")),
+        Stage("contract", "contract", lambda: pytest("contract", "-n", "2")),
         Stage("sanity", "sanity", ansible_test_sanity),
         Stage("integration", "integration", lambda: pytest("integration"), needs_stack=True),
         *(

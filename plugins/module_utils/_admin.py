@@ -22,6 +22,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _admin_page
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._http import Answer, DeadlinePassed, HttpClient, NoAnswer
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 HOME_PATH = "/manager/home"
@@ -384,10 +385,10 @@ def collect(
     Raises:
         AdminError: or what `_http` raises.
     """
-    wanted = {pages.folded(identifier) for identifier in charge_box_ids}
+    wanted = {folded(identifier) for identifier in charge_box_ids}
 
     def is_shown(identifier: str) -> bool:
-        return not wanted or pages.folded(identifier) in wanted
+        return not wanted or folded(identifier) in wanted
 
     try:
         listed = client.charge_points()

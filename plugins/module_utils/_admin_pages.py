@@ -534,15 +534,6 @@ def details_page(page: str) -> Details:
 # -- small helpers ---------------------------------------------------------------------------------------------
 
 
-def folded(identifier: str) -> str:
-    """An id without what SteVe's usual collation (``utf8_unicode_ci``) does not see: case, accents, blanks at the end.
-
-    Good for narrowing what is shown. Whether two ids are the same one is for SteVe's data base to say.
-    """
-    parts = unicodedata.normalize("NFKD", identifier.rstrip(" "))
-    return "".join(character for character in parts if not unicodedata.combining(character)).casefold()
-
-
 def _require_whole(page: str, marks: tuple[str, ...]) -> None:
     """Refuse anything but a complete page of a signed-in user that contains the marks."""
     if SIGN_OUT_PATH not in page or any(mark not in page for mark in marks):

@@ -6,7 +6,7 @@
 
 The release list and the differences between releases come from the tags of
 https://github.com/steve-community/steve (steve-3.4.0 to steve-3.14.1); answers were seen on live servers of
-3.4.7, 3.4.9, 3.7.1, 3.8.0, 3.9.0, 3.12.0 and 3.14.1.
+3.4.7, 3.4.9, 3.5.1, 3.6.1, 3.7.1, 3.8.0, 3.9.0, 3.12.0, 3.13.0 and 3.14.1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Iterable
 
 #: Every release, oldest first.
 RELEASES = (
@@ -22,6 +22,10 @@ RELEASES = (
     "3.5.0", "3.5.1", "3.6.0", "3.6.1", "3.7.0", "3.7.1", "3.8.0", "3.9.0",
     "3.10.0", "3.11.0", "3.12.0", "3.13.0", "3.14.0", "3.14.1",
 )  # fmt: skip
+
+#: Releases that look no pattern up on the handshake: any id goes to the data base (SteVe's ChargeBoxIdValidator came
+#: to the handshake with the security re-releases 3.5.1, 3.6.1 and 3.7.1).
+WITHOUT_PATTERN = (*RELEASES[: RELEASES.index("3.5.1")], "3.6.0", "3.7.0")
 
 OLDEST = RELEASES[0]
 NEWEST = RELEASES[-1]
@@ -67,6 +71,14 @@ class Era:
         if release_key(self.max) < key:
             return False
         return None
+
+    def among(self, releases: Iterable[str]) -> bool | None:
+        """True where every release of the range is one of ``releases``, False where none is, None otherwise."""
+        if self.is_runbook:
+            return False
+        low, high, named = release_key(self.min), release_key(self.max), set(releases)
+        found = {item in named for item in RELEASES if low <= release_key(item) <= high}
+        return found.pop() if len(found) == 1 else None if found else False
 
     @property
     def is_runbook(self) -> bool:

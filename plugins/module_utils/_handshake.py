@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import Callable, Optional, Sequence
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _http1
+from ansible_collections.chargeops.steve.plugins.module_utils import _http1, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer
@@ -45,6 +45,8 @@ LAST_GATE_TEXT = "could not instantiate offered extension"
 IMPOSSIBLE_EXTENSION = "permessage-deflate; foo=1"
 #: A Basic header without a token: SteVe >= 3.9 answers 400 to a box of profile 1 or 2 and 401 to others.
 MALFORMED_BASIC = "Basic"
+#: What proxies tell by default, and what SteVe can be told to believe (steve.ocpp.security.protocol-header-from-proxy).
+TLS_IN_FRONT = ("X-Forwarded-Proto", "https")
 
 #: Stands for the path of the URL in labels.
 _HERE = "\u2026"
@@ -52,6 +54,11 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: SteVe's default pattern since 3.5.1/3.6.1/3.7.1 (ChargeBoxIdValidator), beside "no outer white space".
 _DEFAULT_PATTERN = re.compile(r"[^=/()<>]*", re.DOTALL)
+#: White space as that check sees it (Java's String.strip): no-break spaces are none, real servers accept ids with them.
+_JAVA_WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
+    "\u3000"
+)
 #: What the firewall in front of SteVe (Jetty's URI checks, Spring's StrictHttpFirewall) refuses in a path.
 _FIREWALL = re.compile(r"[/\\%;\x00-\x1f\x7f\u2028\u2029]")
 
@@ -102,13 +109,16 @@ class WsUrl:
         return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}"
 
 
-def parse_url(text: str) -> WsUrl:
+def parse_url(text: str, option: str = "url") -> WsUrl:
     """The WebSocket URL that a charger is configured with, less the id; a trailing slash is left aside.
+
+    Args:
+        text: the URL.
+        option: the option that it stands in, for the sentence of an error.
 
     Raises:
         InputError: no ws(s) URL, or more than scheme, host, port and path. The sentence shows no credentials.
     """
-    option = "url"
     advice = "Give e.g. ws://charge.example.net:8180/steve/websocket/CentralSystemService."
     if not text or any(character <= " " or character == "\x7f" for character in text):
         raise InputError(option, "it is empty or contains a blank or a control character", advice)
@@ -124,6 +134,10 @@ def parse_url(text: str) -> WsUrl:
         raise InputError(option, "it does not begin with ws:// or wss:// and a host", advice)
     if "@" in parts.netloc:
         raise InputError(option, "it contains a user name", "Give passwords of charge boxes in the option passwords.")
+    if "%" in host:
+        raise InputError(option, f"its host {inert(host, 60)} has a scope", f"{_options.SCOPE} {advice}")
+    if "[" in parts.netloc and not _options.is_ipv6(host):
+        raise InputError(option, f"its host {inert(host, 60)} is no IPv6 address", advice)
     if parts.query or parts.fragment:
         raise InputError(option, "it has a query or a fragment", "End it after the path.")
     if port == 0:
@@ -169,7 +183,7 @@ def encode_id(charge_box_id: str) -> str:
 
 def violates_default_pattern(charge_box_id: str) -> bool:
     """Whether SteVe's default check refuses an id (an operator can configure another pattern)."""
-    trimmed = charge_box_id.strip()
+    trimmed = charge_box_id.strip(_JAVA_WHITE_SPACE)
     return not trimmed or trimmed != charge_box_id or _DEFAULT_PATTERN.fullmatch(charge_box_id) is None
 
 
@@ -178,9 +192,20 @@ def stopped_by_firewall(charge_box_id: str) -> bool:
     return charge_box_id in (".", "..") or _FIREWALL.search(charge_box_id) is not None
 
 
+def exceeds_data_base(charge_box_id: str) -> bool:
+    """Whether the data base cannot compare an id: its column is utf8mb3, which ends at U+FFFF.
+
+    Looking such an id up ends in a collation error, an internal one (seen live on 3.5.1 to 3.13.0).
+    """
+    return any(character > "\uffff" for character in charge_box_id)
+
+
 def is_plain(charge_box_id: str) -> bool:
     """Whether an answer other than accepted or refused cannot come from the id's spelling."""
-    return not violates_default_pattern(charge_box_id) and not stopped_by_firewall(charge_box_id)
+    return not (
+        violates_default_pattern(charge_box_id) or stopped_by_firewall(charge_box_id)
+        or exceeds_data_base(charge_box_id)
+    )  # fmt: skip
 
 
 def check_subprotocols(values: Sequence[object], option: str = "subprotocols") -> tuple[str, ...]:
@@ -215,9 +240,22 @@ class Request:
     secrets: tuple[str, ...] = ()
 
 
-def basic(charge_box_id: str, password: str) -> str:
+def basic(charge_box_id: str, password: str | bytes) -> str:
     """The Authorization header of a box with security profile 1 or 2: the user name is the id."""
-    return "Basic " + base64.b64encode(f"{charge_box_id}:{password}".encode()).decode("ascii")
+    secret = password if isinstance(password, bytes) else password.encode()
+    return "Basic " + base64.b64encode(charge_box_id.encode() + b":" + secret).decode("ascii")
+
+
+def other_form(password: str) -> bytes | None:
+    """The same password in its other form, None when it has none.
+
+    OCPP-J security profiles write the 16 to 20 byte password as 32 to 40 hexadecimal digits; some sides send the
+    digits, some the bytes (https://github.com/steve-community/steve/issues/1895).
+    """
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2}){16,20}", password):
+        return bytes.fromhex(password)
+    secret = password.encode()
+    return secret.hex().encode("ascii") if 16 <= len(secret) <= 20 else None
 
 
 def page(url: WsUrl, path: str) -> Request:
@@ -232,6 +270,7 @@ def preflight(
     subprotocols: Sequence[str],
     authorization: str | None = None,
     path: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> Request:
     """A plain GET: SteVe's own checks run, and no session can open.
 
@@ -241,8 +280,9 @@ def preflight(
         subprotocols: what is offered; with none the header is not sent.
         authorization: value of the Authorization header.
         path: path to ask instead of the URL's own.
+        headers: further headers.
     """
-    return _websocket_request(url, charge_box_id, subprotocols, authorization, (), path)
+    return _websocket_request(url, charge_box_id, subprotocols, authorization, headers, path)
 
 
 def preflights(url: WsUrl, subprotocols: Sequence[str]) -> Callable[[str], bytes]:
@@ -327,8 +367,10 @@ def _secrets(token: str) -> tuple[str, ...]:
     """What must not be shown of an answer to a request with this Basic token: the token and the password."""
     if not token:
         return ()
-    password = base64.b64decode(token).decode("utf-8").partition(":")[2]
-    return (token, password) if password else (token,)
+    password = base64.b64decode(token).partition(b":")[2]
+    forms = {password.decode("latin-1"), password.decode("utf-8", "ignore"), password.hex()}
+    # An answer may quote the token, the password, or the bytes that it stands for.
+    return (token, *sorted((form for form in forms if form), key=len, reverse=True))
 
 
 # -- answers ------------------------------------------------------------------------------------------------

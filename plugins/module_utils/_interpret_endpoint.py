@@ -7,8 +7,8 @@
 One status has several causes, so the judgement either ends or names the one further question that would settle it;
 the caller asks and judges again. What stays open has candidates and no finding: never a guess.
 
-Sources: SteVe's WebSocketConfiguration and SecurityConfiguration at the tags 3.6.0 to 3.14.1, answers seen on live
-servers of 3.7.1, 3.8.0, 3.9.0, 3.12.0 and 3.14.1, directly and behind nginx 1.22.
+Sources: SteVe's WebSocketConfiguration and SecurityConfiguration at the tags 3.4.0 to 3.14.1, answers seen on live
+servers of ten releases between 3.4.7 and 3.14.1, directly and behind nginx 1.22.
 """
 
 from __future__ import annotations
@@ -104,12 +104,20 @@ _NETWORK = {
     "timeout": ("http-timeout", "http"),
     "not-http": ("not-http", "http"),
 }
+#: The findings of dialling.
+NETWORK_CONNECT = ("tcp-refused", "tcp-timeout", "host-unreachable")
 #: When several addresses failed differently, the failure that says most; a missing IPv6 route says least.
 _NETWORK_ORDER = ("connect-timeout", "refused", "unreachable")
+
 
 _PLAIN_TO_TLS_TEXTS = ("plain http request was sent to https port", "http request to an https server")
 #: Statuses with which SteVe itself refuses on the WebSocket path.
 _OWN_STATUSES = (400, 401, 404, 405, 426)
+
+
+def network_finding(failure: Failure) -> str | None:
+    """Id of the finding that a failure of the network stands for, None when it stays open."""
+    return _NETWORK[failure.kind][0] if failure.kind in _NETWORK else None
 
 
 def unreachable(failures: list[Failure]) -> Endpoint:
@@ -117,8 +125,10 @@ def unreachable(failures: list[Failure]) -> Endpoint:
     kinds = {failure.kind for failure in failures}
     kind = next((item for item in _NETWORK_ORDER if item in kinds), failures[0].kind)
     evidence = tuple(note(sentence) for sentence in dict.fromkeys(failure.sentence for failure in failures))
-    if kind == "deadline":
-        return Endpoint("unreachable", None, "connect", ("tcp-timeout",), evidence)
+    if kind in ("deadline", "no-ipv6"):
+        # A prober without IPv6 says nothing about a server that has nothing else.
+        candidates = ("tcp-timeout",) if kind == "deadline" else NETWORK_CONNECT
+        return Endpoint("unreachable", None, "connect", candidates, evidence)
     finding, stage = _NETWORK[kind]
     return Endpoint("unreachable", finding, stage, (), evidence)
 
@@ -234,7 +244,7 @@ def _sent_to_signin(case: EndpointCase, path: Seen) -> Endpoint | Ask:
     """From 3.8.0 on a wrong path, from 3.9.0 on also an internal error, is redirected to the sign-in page."""
     evidence: tuple[dict[str, Any], ...] = (path.evidence(),)
     if case.url.is_known_path:
-        if case.hop == "direct" or case.charge_box_id is None:
+        if case.hop == "direct" or case.charge_box_id is None or _id_explains_it(case):
             # The path is right, so the id's row or the data base is not; the ids tell it.
             return REACHABLE
         why = "the proxy sends SteVe another path, or SteVe has an internal error; the direct hop tells"
@@ -270,6 +280,8 @@ def _container_page(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint 
 def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Wrong context (every release), or a wrong path inside the context (up to 3.7.1)."""
     evidence: tuple[dict[str, Any], ...]
+    if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE and case.url.is_known_path and _id_explains_it(case):
+        return REACHABLE
     if case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         evidence = (path.evidence(), case.seen[Ask.SIGNIN].evidence("SteVe is under this context"))
         return _open(("wrong-path",), evidence) if case.url.is_known_path else _wrong("wrong-path", "path", evidence)
@@ -277,6 +289,15 @@ def _container_404(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint |
         evidence = (path.evidence("SteVe's security filter saw it, so the context is right"),)
         return _open(("wrong-path",), evidence) if case.url.is_known_path else _wrong("wrong-path", "path", evidence)
     return _wrong_context(case, path)
+
+
+def _id_explains_it(case: EndpointCase) -> bool:
+    """Whether the id itself leads to an error before SteVe has judged it, so that the answer tells nothing of the path.
+
+    Its path is refused before SteVe sees it, or the data base cannot compare it.
+    """
+    asked = case.charge_box_id
+    return asked is not None and (_handshake.stopped_by_firewall(asked) or _handshake.exceeds_data_base(asked))
 
 
 def _wrong_context(case: EndpointCase, path: Seen) -> Endpoint | Ask:
@@ -303,10 +324,36 @@ _STRANGERS = {
 }  # fmt: skip
 
 
+#: What SteVe up to 3.5.1, or a stranger, may mean by a body-less status.
+_OLD_REFUSALS = {
+    400: ("charge-box-id-invalid", "subprotocol-missing"),
+    401: ("charge-box-unregistered", "proxy-login-wall"),
+    404: ("subprotocol-unsupported", "proxy-no-route"),
+}
+
+
+def _may_be_an_old_refusal(case: EndpointCase, answer: Answer) -> bool:
+    """Whether this may be a refusal of SteVe's before 3.6.0, and the release is not known."""
+    bare = _handshake.is_empty(answer) and answer.header("www-authenticate") is None
+    unknown = case.era.at_least("3.6.0") is None and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE
+    return bare and unknown and not _handshake.has_mark(answer)
+
+
+def _is_cloudflare_gateway(answer: Answer) -> bool:
+    """Whether Cloudflare says that it does not reach the origin: refused, silent, no route, slow, TLS.
+
+    Source: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+    """
+    return 521 <= answer.status <= 526 and "cloudflare" in (answer.header("server") or "").lower()
+
+
 def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Somebody else answers on the WebSocket path."""
     evidence = (path.evidence("this is not SteVe's answer"), case.seen[Ask.SIGNIN].evidence())
     status = answer.status
+    if status in (400, 401, 404) and _may_be_an_old_refusal(case, answer):
+        why = "up to 3.5.1 SteVe's own refusals carry no mark of its own: give the release as era"
+        return _open(_OLD_REFUSALS[status], (path.evidence(why), case.seen[Ask.SIGNIN].evidence()))
     if status == 302 and _handshake.leads_home(answer):
         # Up to 3.8.0 SteVe's server root redirects into the context.
         return _wrong_context(case, path)
@@ -321,10 +368,10 @@ def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
             return _wrong("proxy-login-wall", "path", evidence)
         direct = case.hop == "direct"
         return _open(("wrong-context-path",) if direct else ("proxy-login-wall", "proxy-no-route"), evidence)
-    if status == 504 and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
+    if status in (504, 524) and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         # SteVe without its data base hangs on the WebSocket path only, and the proxy gave up first.
         return _open(("proxy-bad-gateway", "db-unreachable"), evidence)
-    finding = _STRANGERS.get(status)
+    finding = "proxy-bad-gateway" if _is_cloudflare_gateway(answer) else _STRANGERS.get(status)
     if finding is None:
         return _open((), evidence)
     if finding == "proxy-no-route" and case.hop == "direct":

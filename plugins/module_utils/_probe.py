@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils import (
+    _addresses,
     _dial,
     _era,
     _handshake,
@@ -28,15 +29,16 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _interpret_endpoint,
     _interpret_upgrade,
     _options,
+    _same_steve,
     _session,
 )
-from ansible_collections.chargeops.steve.plugins.module_utils._dial import Clock
+from ansible_collections.chargeops.steve.plugins.module_utils._dial import Address, Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind, recognise
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_box import AskBox, ChargeBox
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_endpoint import Ask
-from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, narrowed, note
+from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, compact, narrowed, note
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.module_utils._wire import Job, Reply, Wire
 
@@ -73,6 +75,7 @@ class ProbeRequest:
         timeout: seconds for one request.
         deadline: seconds for everything.
         era: release if it is known, None to detect it.
+        detect_era: whether to look for the release even where it is known, to tell one SteVe from another.
         ask_ids: False to look at endpoint and gates only.
         check_mode: True to open no session whatever the mode.
     """
@@ -97,6 +100,7 @@ class ProbeRequest:
     timeout: float = 10.0
     deadline: float = 60.0
     era: _era.Era | None = None
+    detect_era: bool = False
     ask_ids: bool = True
     check_mode: bool = False
 
@@ -171,9 +175,13 @@ class _Probe:
         self._from = clock.now()
         self._ends_at = self._started + request.deadline
         self._wires: list[Wire] = []
-        self._addresses: list[dict[str, Any]] = []
+        self._addresses: list[_addresses.AddressRow] = []
+        self._others: list[tuple[_addresses.AddressRow, Address]] = []
+        self._signin: Seen | None = None
+        self._era_seen: _era.Era | None = None
         self._sessions_opened = 0
         self._accepted: dict[str, None] = {}
+        self._accepting: Answer | None = None
         self._preflights: dict[str, Seen] = {}
         self._rows: dict[str, ChargeBox] = {}
         self._sessions: dict[str, dict[str, Any] | None] = {}
@@ -186,10 +194,13 @@ class _Probe:
             endpoint = self._endpoint()
             upgrade = _interpret_upgrade.UpgradePath("unproven", reason="SteVe's endpoint was not reached")
             if endpoint.verdict == "reachable":
+                self._tell_3_4_apart()
                 self._ask_boxes()
                 upgrade = self._gates()
                 if self._request.mode != "preflight":
                     upgrade = self._open_sessions(upgrade)
+            # Last, so that an address that hangs costs nothing but what is left of the time.
+            self._ask_other_addresses()
         finally:
             for wire in self._wires:
                 wire.close()
@@ -201,6 +212,13 @@ class _Probe:
         failure = self._connect()
         if failure:
             return _interpret_endpoint.unreachable(failure)
+        found = self._judge_endpoint()
+        here = self._signin is not None and _addresses.is_steve(self._signin, self._era)
+        if found.verdict != "reachable" and not here and self._move_to_steve():
+            return self._judge_endpoint()
+        return found
+
+    def _judge_endpoint(self) -> _interpret_endpoint.Endpoint:
         seen: dict[Ask, Seen] = {}
         while True:
             case = _interpret_endpoint.EndpointCase(self._url, self._era, self._request.hop, self._scout, seen)
@@ -210,8 +228,52 @@ class _Probe:
             if step in seen:
                 raise AssertionError("a question is asked once")
             seen[step] = self._ask_endpoint(step)
-            if step is Ask.SIGNIN and self._request.era is None and seen[step].kind(self._era) is Kind.SIGNIN_PAGE:
+            if step is not Ask.SIGNIN:
+                continue
+            self._signin = seen[step]
+            wanted = self._request.era is None or self._request.detect_era
+            if wanted and _addresses.is_steve(seen[step], self._era):
                 self._detect_era()
+
+    def _move_to_steve(self) -> bool:
+        """Go on at another address of the name if SteVe is there and not at the first; False when it is not."""
+        for row, address in self._others:
+            seen = self._signin_at(address)
+            if seen is None:
+                return False
+            if not _addresses.is_steve(seen, self._era):
+                continue
+            first = next(item for item in self._addresses if item.used)
+            if self._signin is not None:
+                _addresses.compare(first, self._signin, self._era)
+            first.used, row.used = False, True
+            self._others = [item for item in self._others if item[0] is not row]
+            self._address = address
+            self._wire = self._new_wire(self._context, self._request.rate)
+            # What another server said of ids is no verdict.
+            self._accepted.clear()
+            self._preflights.clear()
+            return True
+        return False
+
+    def _ask_other_addresses(self) -> None:
+        """The sign-in page once at every other address that could be connected, while there is time."""
+        if self._signin is None or not _addresses.is_steve(self._signin, self._era):
+            return
+        for row, address in self._others:
+            seen = self._signin_at(address)
+            if seen is None:
+                return
+            _addresses.compare(row, seen, self._era)
+
+    def _signin_at(self, address: Address) -> Seen | None:
+        """The sign-in page at one address, None when there is no time left to ask."""
+        if self._clock.monotonic() >= self._ends_at:
+            return None
+        request = _handshake.page(self._url, self._url.context + _handshake.SIGNIN)
+        reply = self._new_wire(self._context, 0.0, address).ask(request.data)
+        self._close_unwanted(reply)
+        return self._seen(replace(request, label=f"{request.label} at {address.text}"), reply)
 
     def _connect(self) -> list[Failure]:
         """Resolve and dial; the failures when no address could be connected."""
@@ -221,30 +283,28 @@ class _Probe:
         if isinstance(found, Failure):
             return [found]
         dialled = _dial.dial(found, min(request.timeout, self._left()), self._clock)
-        self._addresses = [
-            {
-                "address": item.address.text, "port": item.address.port,
-                "outcome": item.outcome, "elapsed_ms": item.elapsed_ms,
-            }
-            for item in dialled
-        ]  # fmt: skip
-        connected = [item for item in dialled if item.sock is not None]
-        for item in connected[1:]:
+        first = None
+        for item in dialled:
+            where = item.address
+            row = _addresses.dialled(where.text, where.port, item.outcome, item.elapsed_ms, item.failure)
+            self._addresses.append(row)
             if item.sock is None:
-                raise AssertionError
-            item.sock.close()
-        if not connected:
-            return [item.failure for item in dialled if item.failure is not None]
-        self._address = connected[0].address
-        self._wire = self._new_wire(self._context, request.rate)
-        first = connected[0].sock
+                continue
+            if first is None:
+                first, row.used, self._address = item.sock, True, where
+            else:
+                item.sock.close()
+                self._others.append((row, where))
         if first is None:
-            raise AssertionError
+            return [item.failure for item in dialled if item.failure is not None]
+        self._wire = self._new_wire(self._context, request.rate)
         self._wire.adopt(first)
         return []
 
-    def _new_wire(self, context: ssl.SSLContext | None, rate: float) -> Wire:
-        wire = Wire(self._address, context, self._url.host, self._request.timeout, self._ends_at, rate, self._clock)
+    def _new_wire(self, context: ssl.SSLContext | None, rate: float, address: Address | None = None) -> Wire:
+        wire = Wire(
+            address or self._address, context, self._url.host, self._request.timeout, self._ends_at, rate, self._clock
+        )
         self._wires.append(wire)
         return wire
 
@@ -297,6 +357,7 @@ class _Probe:
         context = self._url.context
         paths = {"home": "/manager/home", "unknown_path": "/nosuch", "api": "/api/v1/ocppTags/0"}
         answers: dict[str, _era.FingerprintAnswer | None] = dict.fromkeys((*paths, "root"))
+        replies: dict[str, Seen] = {}
         asked = {name: context + path for name, path in paths.items()}
         if self._request.hop == "direct":
             asked["root"] = "/"
@@ -304,12 +365,35 @@ class _Probe:
             seen = self._ask(_handshake.page(self._url, path))
             if seen.answer is None:
                 break
+            replies[name] = seen
             answers[name] = _era.FingerprintAnswer(
                 seen.answer.status, seen.answer.header("location"), seen.answer.header("www-authenticate"),
                 _handshake.has_mark(seen.answer),
             )  # fmt: skip
         found = _era.fingerprint(context, answers["home"], answers["unknown_path"], answers["api"], answers["root"])
-        self._era = found or self._era
+        if self._request.era is None:
+            self._era = found or self._era
+        self._era_seen = found if self._request.hop == "direct" else _same_steve.shown(replies)
+        if self._era_seen is not None and _same_steve.disjoint(self._era_seen, self._era):
+            # Another SteVe answers here, so its answers are read by what it is.
+            self._era = self._era_seen
+
+    def _tell_3_4_apart(self) -> None:
+        """Up to 3.4.8 a plain GET says nothing about the id, and without subprotocol the answer is the same."""
+        scout, seen = self._scout, self._preflights.get(self._scout or "")
+        if scout is None or seen is None or seen.kind(self._era) is not Kind.UPGRADE_LOST:
+            return
+        if self._era.at_least("3.6.0") is not False or self._era.at_least("3.4.9") is not None:
+            return
+        other = seen
+        if self._offered:
+            other = self._ask(_handshake.preflight(self._url, scout, (), self._authorization(scout)))
+        if other.answer is not None:
+            self._era = narrowed(self._era, other.answer)
+        if other.kind(self._era) is Kind.UPGRADE_LOST:
+            self._era = self._era.narrowed(_era.Era(_era.OLDEST, "3.4.8", self._era.source))
+        if seen.answer is not None:
+            self._take_accepted(scout, seen.answer)
 
     # -- the charge boxes --------------------------------------------------------------------------------------
 
@@ -367,31 +451,39 @@ class _Probe:
                 self._wire.stop("a plain GET was answered as if it were an upgrade request")
             if reply.answer is None or not self._take_accepted(job.key, reply.answer):
                 self._accepted.pop(job.key, None)
-                self._preflights[job.key] = self._seen(self._preflight(job.key), reply)
+                kept = self._seen(self._preflight(job.key), reply)
+                self._preflights[job.key] = replace(kept, answer=reply.answer and compact(reply.answer))
 
         return self._wire.ask_many(jobs(), self._request.concurrency, done)
 
     def _take_accepted(self, charge_box_id: str, answer: Answer) -> bool:
         """Whether an answer to a preflight says that the id is accepted; it is noted then."""
+        if answer is self._accepting:
+            # The very answer that was judged before.
+            self._accepted[charge_box_id] = None
+            self._preflights.pop(charge_box_id, None)
+            return True
         self._era = narrowed(self._era, answer)
         accepted = recognise(answer, self._era) is Kind.UPGRADE_LOST
         if not accepted or _interpret_box.not_interpreted(self._era) is not None:
             return False
         self._accepted[charge_box_id] = None
+        self._accepting = answer
         self._preflights.pop(charge_box_id, None)
         return True
 
     def _judge(self, ids: list[str], subprotocol_missing: bool) -> dict[str, ChargeBox]:
         """Judge preflights; what needs a further request is asked, all ids of a round at the same time."""
         facts = _interpret_box.HopFacts(
-            self._era, self._request.hop, self._url.secure, self._offered, bool(self._accepted), subprotocol_missing
-        )
+            self._era, self._request.hop, self._url.secure, self._offered, bool(self._accepted), subprotocol_missing,
+            self._url.secure and self._request.client_cert is not None,
+        )  # fmt: skip
         rows: dict[str, ChargeBox] = {}
         seen = {item: {AskBox.PREFLIGHT: self._preflights[item]} for item in ids if item in self._preflights}
         while seen:
             asks: dict[str, AskBox] = {}
             for item, answers in seen.items():
-                step = _interpret_box.charge_box(_interpret_box.BoxCase(item, item in self._passwords, answers), facts)
+                step = _interpret_box.charge_box(self._box_case(item, answers), facts)
                 if isinstance(step, AskBox):
                     if step in answers:
                         raise AssertionError("a question is asked once")
@@ -406,6 +498,11 @@ class _Probe:
             if item in self._accepted:
                 rows[item] = ChargeBox("accepted", None, "upgrade", 400)
         return rows
+
+    def _box_case(self, charge_box_id: str, answers: dict[AskBox, Seen]) -> _interpret_box.BoxCase:
+        password = self._passwords.get(charge_box_id)
+        other = None if password is None else _handshake.other_form(password)
+        return _interpret_box.BoxCase(charge_box_id, password is not None, answers, other is not None)
 
     def _ask_further(self, asks: dict[str, AskBox]) -> dict[str, Seen]:
         """One more request per id; an id that could not be asked any more gets a failure."""
@@ -428,9 +525,17 @@ class _Probe:
             return _handshake.preflight(self._url, charge_box_id, (), authorization)
         if ask is AskBox.WITH_OCPP16:
             return _handshake.preflight(self._url, charge_box_id, ("ocpp1.6",), authorization)
-        if ask is not AskBox.MALFORMED_BASIC:
+        if ask is AskBox.TLS_IN_FRONT:
+            headers = (_handshake.TLS_IN_FRONT,)
+            return _handshake.preflight(self._url, charge_box_id, self._offered, authorization, headers=headers)
+        if ask is AskBox.OTHER_FORM:
+            other = _handshake.other_form(self._passwords[charge_box_id]) or b""
+            authorization = _handshake.basic(charge_box_id, other)
+        elif ask is AskBox.MALFORMED_BASIC:
+            authorization = _handshake.MALFORMED_BASIC
+        else:
             raise AssertionError
-        return _handshake.preflight(self._url, charge_box_id, self._offered, _handshake.MALFORMED_BASIC)
+        return _handshake.preflight(self._url, charge_box_id, self._offered, authorization)
 
     def _preflight(self, charge_box_id: str) -> _handshake.Request:
         return _handshake.preflight(self._url, charge_box_id, self._offered, self._authorization(charge_box_id))
@@ -447,6 +552,11 @@ class _Probe:
             return _interpret_upgrade.upgrade_path(self._era, None, None, why)
         wanted = self._request.gate_charge_box_id
         first = wanted if wanted in self._accepted else next(iter(self._accepted), None)
+        if first is None and self._scout is not None and self._era.at_least("3.4.9") is False:
+            # Spring's checks come before SteVe's there, so that the version gate tells the same for any id.
+            version = self._gate(_handshake.version_gate, self._scout)
+            why = f"the last gate is not sent to SteVe {self._era}: nobody has seen whether it opens a session there"
+            return _interpret_upgrade.upgrade_path(self._era, version, None, why)
         if first is None:
             why = "the gates need an id that SteVe accepts, and none was"
             return _interpret_upgrade.upgrade_path(self._era, None, None, why)
@@ -557,7 +667,8 @@ class _Probe:
             "url": str(self._url),
             "connect_to": request.connect_to or None,
             "era": self._era.to_dict(),
-            "endpoint": {**endpoint.to_dict(), "addresses": self._addresses},
+            "era_seen": self._era_seen and self._era_seen.to_dict(),
+            "endpoint": {**endpoint.to_dict(), "addresses": [row.to_dict() for row in self._addresses]},
             "upgrade_path": upgrade.to_dict(),
             "probes": [row for row in rows if request.return_accepted or not _is_plainly_accepted(row)],
             "summary": {
@@ -582,7 +693,7 @@ class _Probe:
         row: dict[str, Any] = {
             "charge_box_id": charge_box_id, "verdict": box.verdict, "finding": box.finding,
             "candidates": list(box.candidates), "stage": box.stage, "status": box.status,
-            "evidence": list(box.evidence),
+            "evidence": list(box.evidence), "password_given": charge_box_id in self._passwords,
         }  # fmt: skip
         if self._request.mode != "preflight":
             row["session"] = self._sessions.get(charge_box_id)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,8 @@ _TELLING = (
     "server", "via", "location", "www-authenticate", "content-type", "x-content-type-options", "retry-after",
     "upgrade", "connection", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions",
 )  # fmt: skip
+#: Those and what else a judgement looks at.
+_KEPT = (*_TELLING, "x-frame-options")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,17 @@ def _without(secrets: tuple[str, ...], text: str) -> str:
     return text
 
 
+def compact(answer: Answer) -> Answer:
+    """What judgements and evidence read of an answer to one of many ids: all of a short one, the beginning of others.
+
+    These are kept until the last id was asked, and what a server sends to ten thousand is its own choice.
+    """
+    if len(answer.body) <= _READ_BODY and sum(len(name) + len(value) for name, value in answer.headers) <= _READ_BODY:
+        return answer
+    headers = [(name, value[:SHOWN_BODY]) for name, value in answer.headers if name.lower() in _KEPT]
+    return replace(answer, headers=tuple(headers[: len(_KEPT)]), body=answer.body[:_READ_BODY])
+
+
 def note(text: str) -> dict[str, Any]:
     """Evidence that is no answer but a reason."""
     return {"request": None, "status": None, "headers": {}, "body": "", "note": text}
@@ -103,10 +116,13 @@ def note(text: str) -> dict[str, Any]:
 def narrowed(era: Era, answer: Answer) -> Era:
     """What a refusal of SteVe's own on the WebSocket path adds to a detected range.
 
-    Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on.
+    Spring Security's headers stand on refusals of the WebSocket path from 3.6.0 on; before 3.4.9 SteVe's checks came
+    after Spring's, so that a plain GET never met them; 401 came back with the security profiles of 3.9.0.
     """
-    if era.at_least("3.6.0") or era.source == "given" or not _handshake.has_mark(answer):
+    kind = recognise(answer, era)
+    if era.source == "given" or era.is_runbook or kind not in (Kind.EMPTY, Kind.UPGRADE_LOST):
         return era
-    if recognise(answer, era) not in (Kind.EMPTY, Kind.UPGRADE_LOST):
-        return era
-    return era.narrowed(Era("3.6.0", NEWEST, era.source))
+    if not _handshake.has_mark(answer):
+        return era.narrowed(Era("3.4.9", "3.5.1", era.source)) if kind is Kind.EMPTY else era
+    low = "3.9.0" if kind is Kind.EMPTY and answer.status == 401 else "3.6.0"
+    return era.narrowed(Era(low, NEWEST, era.source))

@@ -21,7 +21,8 @@ def inert(text: object, limit: int = 200) -> str:
         limit: characters kept; a longer text ends with an ellipsis.
     """
     raw = str(text)
-    if len(raw) <= limit and raw.isascii() and raw.isprintable():
+    if len(raw) <= limit and raw.isprintable():
+        # The categories that Python does not call printable, the plain blank apart, are those of the table.
         return raw
     shown = "".join(
         _escape(character) if character != " " and unicodedata.category(character) in _SHOWN_AS_ESCAPE else character

@@ -33,14 +33,14 @@ from ansible_collections.chargeops.steve.plugins.module_utils._dial import (
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, AnswerReader, Failure, NotHttp
 
-#: Bytes taken from a socket at once.
-_PIECE = 64 * 1024
+#: Bytes taken from a socket at once: a TLS record; a larger buffer would have to be made anew for every answer.
+_PIECE = 16 * 1024
 #: Failures in a row, without an answer between them, after which nothing more is asked.
 _MAX_FAILURES = 20
 #: Seconds of lost time that pacing catches up with; more would be a burst.
 _CATCH_UP = 0.1
-#: Seconds, at most, for which idle connections are watched after many requests for what comes unasked.
-_AFTERMATH = 0.1
+#: Seconds, at least and at most, for which idle connections are watched after many requests for what comes unasked.
+_AFTERMATH = (0.01, 0.25)
 #: A server may tell an idle connection that it waited long enough, and close it (RFC 9110, 15.5.9).
 _IDLE_TIMEOUT = (b"HTTP/1.1 408", b"HTTP/1.0 408")
 
@@ -280,7 +280,8 @@ class Wire:
         """
         if not any(connection.doubtful for connection in self._idle):
             return False
-        until = min(self._clock.monotonic() + min(_AFTERMATH, 4 * self._usual_s), self._ends_at)
+        least, most = _AFTERMATH
+        until = min(self._clock.monotonic() + max(least, min(10 * self._usual_s, most)), self._ends_at)
         while self._idle and not self._again:
             left = until - self._clock.monotonic()
             if left <= 0:

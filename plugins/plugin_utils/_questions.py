@@ -11,11 +11,13 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _questions_network, _questions_tls
+from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
     CATALOGUE,
@@ -23,36 +25,16 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     HOP,
     Entry,
 )
-from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGES, HostView, Probe
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
+    hop_text,
+    open_between,
+    probe_evidence,
+)
+from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, Probe
 
 #: A container that was started this many seconds ago at the most may still be starting.
 START_DEADLINE_S = 240.0
 _FORBIDDEN = "=/()<>"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one question saw.
-
-    Attributes:
-        status: ``pass`` | ``fail`` | ``unknown`` | ``skipped``.
-        reason: why, for anything that is not a pass.
-        message: the sentence of a finding.
-        hop, vantage: where, None for the host as a whole.
-        evidence: list of ``{source, detail}``.
-        charge_boxes: ids concerned.
-    """
-
-    status: str
-    reason: str | None = None
-    message: str | None = None
-    hop: str | None = None
-    vantage: str | None = None
-    evidence: tuple[dict[str, str], ...] = ()
-    charge_boxes: tuple[str, ...] = ()
-
-
-Question = Callable[[HostView], "list[Answer]"]
 
 
 def ask(entry: Entry, view: HostView) -> list[Answer]:
@@ -64,129 +46,10 @@ def ask(entry: Entry, view: HostView) -> list[Answer]:
     if entry.id in _QUESTIONS:
         return _QUESTIONS[entry.id](view)
     if entry.scope == HOP:
-        return _hop_answers(entry, view)
+        return _questions_network.hop_answers(entry, view)
     if entry.scope == CHARGE_BOX:
         return _charge_box_answers(entry, view)
     raise LookupError(f"the catalogue's entry {entry.id} has no question")
-
-
-# -- hops ---------------------------------------------------------------------------------------------------
-
-#: The stage at which each finding of the endpoint shows.
-_STAGE_OF = {
-    "dns-unresolvable": "resolve",
-    "tcp-refused": "connect", "tcp-timeout": "connect", "host-unreachable": "connect",
-    "tls-handshake-failed": "tls", "tls-on-plain-port": "tls",
-    "connection-closed": "http", "http-timeout": "http", "not-http": "http", "plain-on-tls-port": "http",
-    "redirected": "path", "proxy-login-wall": "path", "proxy-bad-gateway": "path", "proxy-no-route": "path",
-    "wrong-context-path": "path", "wrong-path": "path", "soap-path": "path",
-}  # fmt: skip
-_ONLY_TLS = ("tls-handshake-failed", "tls-on-plain-port")
-_ONLY_PLAIN = ("plain-on-tls-port",)
-_GATES = ("proxy-upgrade-stripped", "proxy-connection-stripped", "proxy-http10-upstream")
-
-
-def _hop_answers(entry: Entry, view: HostView) -> list[Answer]:
-    answers = []
-    for probe in view.probes:
-        answer = _gate_answer(entry, probe) if entry.id in _GATES else _endpoint_answer(entry, probe)
-        if entry.layer == "proxy" and probe.hop == "direct" and answer.status != "fail":
-            continue
-        answers.append(answer)
-    part = view.part("probes")
-    for hop, reason in (part.get("skipped_hops") or {}).items():
-        answers.append(Answer("skipped", reason, hop=hop, vantage="host"))
-    for vantage, reason in view.dead_vantages.items():
-        answers.append(Answer("unknown", f"vantage {vantage} was not reached: {reason}", hop="public", vantage=vantage))
-    if part["status"] != "ok":
-        answers.append(Answer("unknown", str(part["reason"])))
-    return answers or [Answer("skipped", "no proxy was probed")]
-
-
-def _endpoint_answer(entry: Entry, probe: Probe) -> Answer:
-    hop, vantage = probe.hop, probe.vantage
-    stage = STAGES.index(_STAGE_OF[entry.id])
-    if (entry.id in _ONLY_TLS and not probe.is_tls) or (entry.id in _ONLY_PLAIN and probe.is_tls):
-        return Answer("skipped", "the URL is " + ("wss" if probe.is_tls else "plain ws"), hop=hop, vantage=vantage)
-    if probe.endpoint.get("finding") == entry.id:
-        return Answer(
-            "fail",
-            message=f"{entry.title} ({_where(probe)}).",
-            hop=hop,
-            vantage=vantage,
-            evidence=_probe_evidence(probe.endpoint.get("evidence"), probe),
-        )
-    if probe.stage > stage:
-        return Answer("pass", hop=hop, vantage=vantage)
-    candidates = probe.endpoint.get("candidates") or []
-    if probe.stage == stage and entry.id not in candidates and (probe.endpoint.get("finding") or candidates):
-        return Answer("pass", hop=hop, vantage=vantage)
-    if entry.id in candidates:
-        return Answer("unknown", _open(candidates, probe.endpoint.get("evidence")), hop=hop, vantage=vantage)
-    return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
-
-
-def _gate_answer(entry: Entry, probe: Probe) -> Answer:
-    hop, vantage, gates = probe.hop, probe.vantage, probe.gates
-    if gates.get("finding") == entry.id:
-        return Answer(
-            "fail",
-            message=f"{entry.title} ({_where(probe)}).",
-            hop=hop,
-            vantage=vantage,
-            evidence=_probe_evidence(gates.get("evidence"), probe),
-        )
-    seen = {gate["gate"] for gate in gates.get("gates") or [] if gate.get("status") is not None}
-    if gates["verdict"] == "proven":
-        return Answer("pass", hop=hop, vantage=vantage)
-    if gates["verdict"] == "broken":
-        # A lost header stops the request before HTTP/1.0 could be seen, and the other way round it arrived.
-        status = "pass" if entry.id != "proxy-http10-upstream" else "unknown"
-        return Answer(status, None if status == "pass" else "hidden by a lost header", hop=hop, vantage=vantage)
-    if "version" in seen and entry.id != "proxy-http10-upstream":
-        # The version gate alone proves that both headers arrive (426 needs them).
-        if any(gate["gate"] == "version" and gate.get("status") == 426 for gate in gates["gates"]):
-            return Answer("pass", hop=hop, vantage=vantage)
-    return Answer("unknown", _gate_reason(gates), hop=hop, vantage=vantage)
-
-
-def _gate_reason(gates: dict[str, Any]) -> str:
-    notes = [str(item.get("note")) for item in gates.get("evidence") or [] if item.get("note")]
-    return inert(gates.get("reason") or "; ".join(notes) or "the gates were not sent", 300)
-
-
-def _where(probe: Probe) -> str:
-    url = inert(probe.data["url"], 120)
-    if probe.data.get("connect_to"):
-        url += f" by way of {inert(probe.data['connect_to'], 60)}"
-    return f"{probe.hop} hop, {url}" + ("" if probe.vantage == "host" else f", seen from {inert(probe.vantage, 60)}")
-
-
-def _open(candidates: list[str], evidence: Any) -> str:
-    notes = [str(item.get("note")) for item in evidence or [] if isinstance(item, dict) and item.get("note")]
-    text = "undetermined between " + ", ".join(candidates)
-    return inert(text + (": " + "; ".join(notes) if notes else ""), 400)
-
-
-def _probe_evidence(items: Any, probe: Probe) -> tuple[dict[str, str], ...]:
-    """Probe evidence as ``{source, detail}``, inert and short."""
-    source = f"probe {probe.hop}" + ("" if probe.vantage == "host" else f" from {inert(probe.vantage, 60)}")
-    result = []
-    for item in items or []:
-        words = []
-        if item.get("request"):
-            words.append(inert(item["request"], 160))
-        if item.get("status") is not None:
-            words.append(f"answered {item['status']}")
-        for name, value in (item.get("headers") or {}).items():
-            if name.lower() in ("server", "location", "www-authenticate"):
-                words.append(f"{name}: {inert(value, 80)}")
-        if item.get("body"):
-            words.append(f'"{inert(item["body"], 80)}"')
-        if item.get("note"):
-            words.append(f"({inert(item['note'], 240)})")
-        result.append({"source": source, "detail": " ".join(words)})
-    return tuple(result)
 
 
 # -- charge boxes -------------------------------------------------------------------------------------------
@@ -202,38 +65,43 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
         return [_nobody_asked(view)]
     if not probe.reachable:
         return [Answer("unknown", "no hop reached SteVe", hop=probe.hop, vantage=probe.vantage)]
-    rows = [row for row in probe.rows if row.get("finding") == entry.id]
-    if rows:
-        ids = tuple(row["charge_box_id"] for row in rows)
-        evidence: list[dict[str, str]] = []
-        for row in rows[:3]:
-            evidence += _probe_evidence(row.get("evidence"), probe)
-        return [
-            Answer(
-                "fail",
-                message=_box_message(entry, ids),
-                hop=probe.hop,
-                vantage=probe.vantage,
-                evidence=tuple(evidence),
-                charge_boxes=ids,
-            )
-        ]
-    open_rows = [row for row in probe.rows if entry.id in (row.get("candidates") or [])]
-    if open_rows:
-        row = open_rows[0]
-        ids = tuple(item["charge_box_id"] for item in open_rows)
+    rows = view.box_rows()
+    failing = [(row, where) for row, where in rows if row.get("finding") == entry.id]
+    if failing:
+        return [_failing_boxes(entry, [row for row, hop in failing if hop is where], where) for where in _hops(failing)]
+    still_open = [(row, where) for row, where in rows if entry.id in (row.get("candidates") or [])]
+    if still_open:
+        row, where = still_open[0]
         return [
             Answer(
                 "unknown",
-                _open(row["candidates"], row.get("evidence")),
-                hop=probe.hop,
-                vantage=probe.vantage,
-                charge_boxes=ids,
+                open_between(row["candidates"], row.get("evidence")),
+                hop=where.hop,
+                vantage=where.vantage,
+                charge_boxes=tuple(item["charge_box_id"] for item, _where in still_open),
             )
         ]
-    if not probe.data["summary"]["accepted"] and not any(row["verdict"] == "refused" for row in probe.rows):
+    if not probe.data["summary"]["accepted"] and not any(row["verdict"] != "undetermined" for row, _where in rows):
         return [Answer("unknown", "no charge box got an answer", hop=probe.hop, vantage=probe.vantage)]
     return [Answer("pass", hop=probe.hop, vantage=probe.vantage)]
+
+
+def _hops(rows: list[tuple[dict[str, Any], Probe]]) -> list[Probe]:
+    """The probes that the rows come from, each once."""
+    return list({id(probe): probe for _row, probe in rows}.values())
+
+
+def _failing_boxes(entry: Entry, rows: list[dict[str, Any]], probe: Probe) -> Answer:
+    ids = tuple(row["charge_box_id"] for row in rows)
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
+    return Answer(
+        "fail",
+        message=_box_message(entry, ids),
+        hop=probe.hop,
+        vantage=probe.vantage,
+        evidence=evidence,
+        charge_boxes=ids,
+    )
 
 
 def _nobody_asked(view: HostView) -> Answer:
@@ -259,8 +127,8 @@ def _missing(view: HostView) -> list[str]:
     admin = view.part("admin")
     if admin["status"] != "ok":
         return []
-    known = {str(box["id"]).casefold() for box in admin["data"]["registered"]}
-    return [identifier for identifier in view.asked.get("charge_box_ids") or [] if identifier.casefold() not in known]
+    known = {folded(str(box["id"])) for box in admin["data"]["registered"]}
+    return [identifier for identifier in view.asked.get("charge_box_ids") or [] if folded(identifier) not in known]
 
 
 def _forbidden(identifier: str) -> str | None:
@@ -300,6 +168,123 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
             "fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
         )
     ]
+
+
+def _id_case(view: HostView) -> list[Answer]:
+    """Accepted ids that SteVe spells otherwise; what that does depends on the release (SteVe's pull request 1934)."""
+    admin = view.part("admin")
+    if admin["status"] != "ok":
+        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
+    spelt = {folded(str(box["id"])): str(box["id"]) for box in admin["data"]["registered"]}
+    exact = {str(box["id"]) for box in admin["data"]["registered"]}
+    accepted = [row["charge_box_id"] for row, _probe in view.box_rows() if row["verdict"] == "accepted"]
+    others = {item: spelt.get(folded(item), "?") for item in accepted if item not in exact}
+    if not others or view.era.at_least("3.11.0") is True:
+        return [Answer("pass")]
+    ids = tuple(others)
+    shown = "; ".join(f"{inert(mine, 60)} is {inert(theirs, 60)} in SteVe" for mine, theirs in list(others.items())[:3])
+    evidence = ({"source": "admin list", "detail": shown},)
+    if view.era.at_least("3.11.0") is None:
+        reason = f"{shown}; SteVe {view.era} minds up to 3.10 only, and the exact release is not known"
+        return [Answer("unknown", reason, evidence=evidence, charge_boxes=ids)]
+    message = f"{BY_ID['charge-box-id-case'].title}: {shown}."
+    return [Answer("fail", message=message, evidence=evidence, charge_boxes=ids)]
+
+
+# -- credentials behind a proxy -----------------------------------------------------------------------------
+
+
+def _credential_hops(look: Callable[[HostView, Probe, list[dict[str, Any]]], Answer]) -> Question:
+    """A question about each proxy, asked of the charge boxes that were probed through it with a password."""
+
+    def question(view: HostView) -> list[Answer]:
+        answers = []
+        for probe in view.probes:
+            if probe.hop == "direct":
+                continue
+            rows = [row for row in probe.rows if row.get("password_given")]
+            if rows:
+                answers.append(look(view, probe, rows))
+            else:
+                reason = "no charge box with a password was asked on this hop"
+                answers.append(Answer("skipped", reason, hop=probe.hop, vantage=probe.vantage))
+        part = view.part("probes")
+        skipped = (part.get("skipped_hops") or {}).items()
+        answers += [Answer("skipped", reason, hop=hop, vantage="host") for hop, reason in skipped]
+        if part["status"] != "ok":
+            answers.append(Answer("unknown", str(part["reason"])))
+        return answers or [Answer("skipped", "no proxy was probed")]
+
+    return question
+
+
+def _direct_row(view: HostView, charge_box_id: str) -> dict[str, Any] | None:
+    direct = view.probe("direct")
+    return next((row for row in direct.rows if row["charge_box_id"] == charge_box_id), None) if direct else None
+
+
+def _hop_finding(entry_id: str, probe: Probe, rows: list[dict[str, Any]], detail: str) -> Answer:
+    ids = tuple(row["charge_box_id"] for row in rows)
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
+    return Answer(
+        "fail",
+        message=f"{BY_ID[entry_id].title} ({hop_text(probe)}).",
+        hop=probe.hop,
+        vantage=probe.vantage,
+        evidence=(*evidence, {"source": f"probe {probe.hop}", "detail": detail}),
+        charge_boxes=ids,
+    )
+
+
+def _open_hop(entry_id: str, probe: Probe, rows: list[dict[str, Any]]) -> Answer | None:
+    """Unknown where the question is among the candidates of a row."""
+    row = next((row for row in rows if entry_id in (row.get("candidates") or [])), None)
+    if row is None:
+        return None
+    return Answer("unknown", open_between(row["candidates"], row.get("evidence")), hop=probe.hop, vantage=probe.vantage)
+
+
+def _authorization_stripped(view: HostView, probe: Probe, rows: list[dict[str, Any]]) -> Answer:
+    """The same id with the same password is accepted directly, and here SteVe does not come to see the header."""
+    name = "proxy-authorization-stripped"
+    if any(row["verdict"] == "accepted" and (_direct_row(view, row["charge_box_id"]) or {}).get("verdict") == "accepted"
+           for row in rows):  # fmt: skip
+        return Answer("pass", hop=probe.hop, vantage=probe.vantage)
+    lost = []
+    for row in rows:
+        before = _direct_row(view, row["charge_box_id"])
+        if name in row["candidates"] and before and before["verdict"] == "accepted" and before.get("password_given"):
+            lost.append(row)
+    if lost:
+        return _hop_finding(name, probe, lost, "SteVe accepts the same id and password on the direct hop")
+    open_hop = _open_hop(name, probe, rows)
+    return open_hop or Answer("pass", hop=probe.hop, vantage=probe.vantage)
+
+
+def _scheme_not_forwarded(view: HostView, probe: Probe, rows: list[dict[str, Any]]) -> Answer:
+    """A station of security profile 2 is refused behind TLS, because SteVe does not hear of it (since 3.14)."""
+    name = "proxy-scheme-not-forwarded"
+    if not probe.is_tls:
+        return Answer("skipped", "the URL is plain ws", hop=probe.hop, vantage=probe.vantage)
+    if view.era.at_least("3.14.0") is False:
+        return Answer("pass", hop=probe.hop, vantage=probe.vantage)
+    refused = [row for row in rows if row["finding"] == name]
+    if refused:
+        return _hop_finding(name, probe, refused, "accepted as soon as the request itself says that TLS was used")
+    wanting = []
+    for row in rows:
+        before = _direct_row(view, row["charge_box_id"])
+        if before and before["finding"] == "profile-requires-tls":
+            wanting.append(row)
+    others = any(row["verdict"] == "accepted" for row in rows)
+    deaf = [row for row in wanting if name in row["candidates"]]
+    if deaf and others:
+        return _hop_finding(name, probe, deaf, "SteVe accepts the same id on the direct hop when it is told of TLS")
+    open_hop = _open_hop(name, probe, rows)
+    if open_hop is None and not any(row["verdict"] == "accepted" for row in wanting):
+        reason = "no station of security profile 2 was seen on this hop"
+        return Answer("skipped", reason, hop=probe.hop, vantage=probe.vantage)
+    return open_hop or Answer("pass", hop=probe.hop, vantage=probe.vantage)
 
 
 # -- the host -----------------------------------------------------------------------------------------------
@@ -405,7 +390,7 @@ def _app_starting(view: HostView) -> list[Answer]:
             message=f"SteVe's container was started {age:.0f} s ago and its port is not open yet.",
             evidence=(
                 {"source": "compose", "detail": _state(app)},
-                *_probe_evidence(direct.endpoint.get("evidence"), direct),
+                *probe_evidence(direct.endpoint.get("evidence"), direct),
             ),
         )
     ]
@@ -430,7 +415,7 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     suspected = [row for row in (probe.rows if probe else []) if "db-unreachable" in (row.get("candidates") or [])]
     evidence: list[dict[str, str]] = []
     if probe is not None and suspected:
-        evidence += _probe_evidence(suspected[0].get("evidence"), probe)
+        evidence += probe_evidence(suspected[0].get("evidence"), probe)
     if admin.get("code") == "admin-no-data-base":
         evidence.append({"source": "admin", "detail": inert(admin["reason"], 300)})
     database = view.service("db")
@@ -492,6 +477,11 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    "charge-box-id-case": _id_case,
+    "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
+    "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
+    **_questions_network.QUESTIONS,
+    **_questions_tls.QUESTIONS,
 }
 
 #: Entries that no question answers would be silent gaps; the tests assert that this is empty.
@@ -500,6 +490,6 @@ UNANSWERED = tuple(
     for entry in CATALOGUE
     if entry.built
     and entry.id not in _QUESTIONS
-    and not (entry.scope == HOP and (entry.id in _GATES or entry.id in _STAGE_OF))
+    and not (entry.scope == HOP and entry.id in _questions_network.ANSWERED)
     and entry.scope != CHARGE_BOX
 )

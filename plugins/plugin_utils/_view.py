@@ -60,6 +60,12 @@ class Probe:
         return value
 
     @property
+    def addresses(self) -> list[dict[str, Any]]:
+        """The addresses of the name that was dialled."""
+        value: list[dict[str, Any]] = self.endpoint.get("addresses") or []
+        return value
+
+    @property
     def is_tls(self) -> bool:
         """Whether the URL asks for TLS."""
         return str(self.data["url"]).startswith("wss:")
@@ -76,6 +82,7 @@ class HostView:
         observation: the host's own document, None when it was not reached.
         probes: all probe results, the host's first, then those of other vantages.
         dead_vantages: vantage name → why it sent nothing.
+        tls: what TLS endpoints present, the host's first, then those of other vantages.
     """
 
     host: str
@@ -84,6 +91,7 @@ class HostView:
     observation: dict[str, Any] | None = None
     probes: list[Probe] = field(default_factory=list)
     dead_vantages: dict[str, str] = field(default_factory=dict)
+    tls: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def era(self) -> Era:
@@ -94,6 +102,11 @@ class HostView:
     def asked(self) -> dict[str, Any]:
         """What the observation was told to look for."""
         return dict((self.observation or {}).get("asked") or {})
+
+    @property
+    def chargers(self) -> dict[str, Any]:
+        """What the operator says about the chargers: ``ca`` and ``tls_versions``."""
+        return dict((self.observation or {}).get("chargers") or {})
 
     def part(self, name: str) -> dict[str, Any]:
         """A part of the observation; one that is missing reads as unknown."""
@@ -113,6 +126,18 @@ class HostView:
         """The probe whose rows tell about ids: the first that was asked any and had an endpoint to ask."""
         candidates = [probe for probe in self.probes if probe.data["summary"]["asked"]]
         return next((probe for probe in candidates if probe.reachable), candidates[0] if candidates else None)
+
+    def box_rows(self) -> list[tuple[dict[str, Any], Probe]]:
+        """One row per id with the probe it comes from: a hop with TLS speaks for those that were refused without."""
+        asking = self.asking_probe()
+        rows = {row["charge_box_id"]: (row, asking) for row in asking.rows} if asking else {}
+        own = (probe for probe in self.probes if probe.vantage == "host")
+        tls = next((probe for probe in own if probe.is_tls and probe.reachable), None)
+        for row in tls.rows if tls else []:
+            before = rows.get(row["charge_box_id"])
+            if tls and before and "profile-requires-tls" in (before[0]["finding"], *before[0]["candidates"]):
+                rows[row["charge_box_id"]] = (row, tls)
+        return list(rows.values())
 
     def service(self, kind: str) -> dict[str, Any] | None:
         """Facts of the ``app`` or ``db`` container, None when unknown or missing."""
@@ -135,8 +160,10 @@ def merge(host: str, documents: list[dict[str, Any]]) -> HostView:
             part = view.part("probes")
             own = [Probe(item) for item in part["data"] or []] if part["status"] == "ok" else []
             view.probes = own + view.probes
+            view.tls = list(view.part("tls")["data"] or []) + view.tls
         elif document.get("reached", True):
             view.probes += [Probe(item) for item in document["parts"]["probes"]["data"] or []]
+            view.tls += (document["parts"].get("tls") or {}).get("data") or []
         else:
             view.dead_vantages[str(vantage)] = str(document.get("reason") or "not reached")
     return view

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.benchmark import programs, servers
 from tests.benchmark.programs import Run, Work
@@ -90,6 +91,9 @@ def _local(server: servers.Server, chosen: argparse.Namespace, folder: Path) -> 
 
 def _live(url: str, ids_file: str | None, chosen: argparse.Namespace, folder: Path) -> int:
     """The probe beside curl against a server of the user's, with ids that it knows."""
+    if urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost"):
+        print("STEVE_BENCH_URL leads to another machine, and loads stay on this one.")
+        return 1
     if not url.startswith(("ws://", "wss://")) or not ids_file:
         print(
             "STEVE_BENCH_URL has to be a WebSocket URL without charge box id, and STEVE_BENCH_IDS a file of registered "

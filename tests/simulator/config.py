@@ -29,6 +29,9 @@ PACKAGED: dict[str, str] = {
     "charge-box-id.validation.regex": "",
     "steve.ocpp.security.protocol-header-from-proxy": "",
     "steve.ocpp.security.client-cert-header-from-proxy": "",
+    "steve.ocpp.enabled-protocols.v12.json": "true",
+    "steve.ocpp.enabled-protocols.v15.json": "true",
+    "steve.ocpp.enabled-protocols.v16.json": "true",
 }
 """What is packaged into the artifact (docker profile)."""
 

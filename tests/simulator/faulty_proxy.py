@@ -6,7 +6,7 @@
 
 It forwards requests to one upstream and loses what badly configured proxies lose: Upgrade, Connection, Authorization,
 Sec-WebSocket-Extensions, HTTP/1.1. Other modes answer by themselves: no route, login wall, bad gateway, redirect,
-silence.
+silence, any page or bare status. It speaks TLS to its clients when it is given a certificate.
 Answers look like nginx 1.22's; what nginx does to requests and answers was seen live (recordings of kind ``I``).
 
 ``python -m tests.simulator.faulty_proxy --mode http10 --listen 8080 --upstream 127.0.0.1:8180``
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -69,8 +70,13 @@ class Mode:
         "bad-gateway",
         "redirect-https",
         "silent",
+        "page",
+        "bare",
     ] = ""
-    """Answer without asking the upstream."""
+    """Answer without asking the upstream; ``page`` and ``bare`` (no body) with ``status``."""
+    status: int = 404
+    only: str = ""
+    """Answer by itself only where this stands in the path, and forward the rest."""
     delay_s: float = 0.0
 
 
@@ -80,6 +86,7 @@ MODES: dict[str, Mode] = {
     "strip-connection": Mode(connection="close"),
     "strip-upgrade-and-connection": Mode(upgrade=False, connection="close"),
     "strip-authorization": Mode(lost=frozenset({"authorization"})),
+    "strip-subprotocol": Mode(lost=frozenset({"sec-websocket-protocol"})),
     "strip-extensions": Mode(lost=frozenset({"sec-websocket-extensions"})),
     "http10": Mode(http11=False),
     "bare": Mode(http11=False, upgrade=False, connection="close", host="upstream"),
@@ -92,6 +99,19 @@ MODES: dict[str, Mode] = {
     "bad-gateway": Mode(answer="bad-gateway"),
     "redirect-https": Mode(answer="redirect-https"),
     "silent": Mode(answer="silent"),
+    "forbidden": Mode(answer="page", status=403),
+    "too-large": Mode(answer="page", status=413),
+    "too-many": Mode(answer="page", status=429),
+    "server-error": Mode(answer="page", status=500),
+    "unavailable": Mode(answer="page", status=503),
+    "gateway-timeout": Mode(answer="page", status=504),
+    "bare-404": Mode(answer="bare", status=404),
+    "no-route-websocket": Mode(answer="no-route", only="/websocket/"),
+    "login-302-websocket": Mode(answer="login-302", only="/websocket/"),
+    "login-200-websocket": Mode(answer="login-200", only="/websocket/"),
+    "login-401-websocket": Mode(answer="login-401", only="/websocket/"),
+    "gateway-timeout-websocket": Mode(answer="page", status=504, only="/websocket/"),
+    "tell-scheme": Mode(added=(("X-Forwarded-Proto", "https"),), lost=frozenset({"x-forwarded-proto"})),
     "slow": Mode(delay_s=3.0),
 }
 """The modes by name; ``ok`` forwards everything right."""
@@ -120,8 +140,13 @@ class FaultyProxy:
         host: str = "127.0.0.1",
         port: int = 0,
         delay_s: float | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``upstream``: ``HOST:PORT``. ``delay_s`` replaces the mode's delay. Raises ValueError for an unknown mode."""
+        """``upstream``: ``HOST:PORT``. ``delay_s`` replaces the mode's delay. ``tls``: certificate for the clients.
+
+        Raises ValueError for an unknown mode.
+        """
+        self._tls = tls
         if isinstance(mode, str):
             if mode not in MODES:
                 raise ValueError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
@@ -142,7 +167,7 @@ class FaultyProxy:
         return f"http://{self._host}:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self._host, self.port, limit=HEAD_LIMIT)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port, limit=HEAD_LIMIT, ssl=self._tls)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
@@ -188,7 +213,7 @@ class FaultyProxy:
         body = await reader.readexactly(int(request.get("Content-Length") or 0))
         if self.mode.delay_s:
             await asyncio.sleep(self.mode.delay_s)
-        if self.mode.answer:
+        if self.mode.answer and self.mode.only in request.start[1]:
             return await self._answer(request, writer, keep=keep)
         return await self._forward(request, body, reader, writer, keep=keep)
 
@@ -201,6 +226,10 @@ class FaultyProxy:
             _page(writer, 404, keep=keep)
         elif answer == "bad-gateway":
             _page(writer, 502, keep=keep)
+        elif answer == "page":
+            _page(writer, self.mode.status, keep=keep)
+        elif answer == "bare":
+            _write(writer, self.mode.status, [], b"", keep=keep)
         elif answer == "redirect-https":
             _page(
                 writer,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from . import repository
@@ -85,6 +87,9 @@ class Options:
     db_wait_s: float = 60.0
     ping_interval_s: float = 900.0
     bcrypt_rounds: int = 10
+    tls: ssl.SSLContext | None = None
+    """SteVe's own TLS (>= 3.9.0: one connector for everything). A client's certificate counts for security profile 3;
+    the context must ask for one, as SteVe does by default (client-auth: want)."""
 
 
 class StartError(Exception):
@@ -120,6 +125,9 @@ class _JettyLike(RequestHandler):
         if exc is not None and status >= 500:
             self.log_exception("the simulator failed to answer", exc_info=exc)
         reason = "Illegal character" if status == 400 else "Server Error"
+        if isinstance(exc, LineTooLong):
+            # Jetty takes 8 KiB.
+            status, reason = 414, "URI Too Long"
         body = f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"
         response = _NamelessResponse(status=status, body=body.encode(), headers={"Content-Type": PAGE_TYPE})
         response.force_close()
@@ -283,7 +291,9 @@ class Simulator:
                 access_log=cast(logging.Logger, None),
             )
 
-        self._listener = await loop.create_server(protocol, self.options.host, self.options.port, reuse_address=True)
+        self._listener = await loop.create_server(
+            protocol, self.options.host, self.options.port, reuse_address=True, ssl=self.options.tls
+        )
         self.port = self.system.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def _open_control_port(self, port: int) -> None:

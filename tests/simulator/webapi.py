@@ -24,10 +24,16 @@ from .central import CentralSystem
 from .handshake import parse_basic, password_matches
 from .messages import timestamp
 from .operations import payload_of
-from .responses import container_page, dispatch_error, json_answer, origin
+from .pages import human_time
+from .responses import container_page, dispatch_error, json_answer, no_handler, origin
+from .sessions import Task
 from .store import PoolTimeoutError
 
 BASE = "/api/v1"
+CHARGE_BOXES = f"{BASE}/chargeBoxes"
+"""The list of ExpresSync's fork; no release has one."""
+CHARGE_POINTS = f"{BASE}/chargepoints"
+"""The list that the runbook asks for."""
 CACHE_S = 600.0
 """SteVe caches the rows of API users, found or not, for ten minutes."""
 
@@ -103,6 +109,8 @@ async def handle(system: CentralSystem, request: web.Request, path: str) -> web.
 async def _authenticate(system: CentralSystem, request: web.Request) -> web.Response | None:
     if system.era.api == "header":
         return _authenticate_by_header(system, request)
+    if system.era.api == "bearer":
+        return _authenticate_by_bearer(system, request)
     value = request.headers.get("Authorization")
     try:
         credentials = parse_basic(value)
@@ -138,6 +146,14 @@ def _authenticate_by_header(system: CentralSystem, request: web.Request) -> web.
     return None
 
 
+def _authenticate_by_bearer(system: CentralSystem, request: web.Request) -> web.Response | None:
+    """The runbook dialect's token; nothing is known of its 401 but the status."""
+    value = system.properties.get("webapi.value")
+    if not value or request.headers.get("Authorization") != f"Bearer {value}":
+        raise ApiError(401, "Invalid token")
+    return None
+
+
 async def _api_user(system: CentralSystem, username: str) -> RowMapping | None:
     now = asyncio.get_running_loop().time()
     key = username.lower()
@@ -163,12 +179,39 @@ async def _route(system: CentralSystem, request: web.Request, path: str) -> web.
         return await _one_tag(system, match[1])
     if path == f"{BASE}/transactions" and reading:
         return await _transactions(system, request)
+    if reading and ((era.api == "bearer" and path == CHARGE_POINTS) or (era.api_charge_boxes and path == CHARGE_BOXES)):
+        rows = await repository.all_charge_boxes(system.store)
+        return json_answer(system, 200, [_charge_box(system, one) for one in rows])
+    match = re.fullmatch(BASE + r"/operations/tasks/([0-9]+)", path)
+    if match and era.api_charge_boxes and reading:
+        return _task(system, int(match[1]))
     match = re.fullmatch(BASE + r"/operations/([A-Za-z]+)", path)
     if match and era.api_operations and match[1] in OPERATIONS:
         if method != "POST":
             return dispatch_error(system, request, 405, headers={"Allow": "POST"}, authenticated=True)
         return await _operation(system, request, match[1])
-    return dispatch_error(system, request, 404, authenticated=True)
+    return no_handler(system, request, authenticated=True)
+
+
+def _charge_box(system: CentralSystem, row: RowMapping) -> dict[str, object]:
+    """A box as ExpresSync's client reads it; what is not known is left out."""
+    beat = row["last_heartbeat_timestamp"]
+    document = {
+        "chargeBoxId": row["charge_box_id"],
+        "chargeBoxPk": row["charge_box_pk"],
+        "description": row["description"],
+        "ocppProtocol": row["ocpp_protocol"],
+        "lastHeartbeatTimestamp": None if beat is None else human_time(beat, system.now()),
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _task(system: CentralSystem, task_id: int) -> web.Response:
+    """What came of an operation, as long as it is remembered."""
+    task = system.stations.tasks.get(task_id)
+    if task is None:
+        raise ApiError(404, "Could not find this task")
+    return json_answer(system, 200, _outcome(task))
 
 
 def _tag(row: RowMapping) -> dict[str, object]:
@@ -267,6 +310,10 @@ async def _operation(system: CentralSystem, request: web.Request, action: str) -
     if payload is None:
         raise ApiError(500, f"The simulator does not send {action}")
     task = await system.stations.run_task(action, [str(one) for one in ids], payload)
+    return json_answer(system, 200, _outcome(task))
+
+
+def _outcome(task: Task) -> dict[str, object]:
     document: dict[str, object] = {"taskId": task.id}
     successes, errors, exceptions = [], [], []
     for one, result in task.results.items():
@@ -279,4 +326,4 @@ async def _operation(system: CentralSystem, request: web.Request, action: str) -
         else:
             exceptions.append({"chargeBoxId": one, "exceptionMessage": result["exception"]})
     document.update(successResponses=successes, errorResponses=errors, exceptions=exceptions)
-    return json_answer(system, 200, document)
+    return document

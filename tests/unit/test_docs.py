@@ -23,3 +23,8 @@ def generator() -> ModuleType:
 
 def test_findings_page_is_generated_from_the_catalogue() -> None:
     assert generator().page() == (ROOT / "docs" / "findings.md").read_text(encoding="utf-8"), "run make docs"
+
+
+def test_situations_page_is_generated_from_the_table() -> None:
+    written = (ROOT / "docs" / "situations.md").read_text(encoding="utf-8")
+    assert generator().situations() == written, "run make docs"

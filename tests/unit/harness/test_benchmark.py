@@ -49,3 +49,10 @@ def test_a_live_server_is_only_asked_about_ids_that_were_given(
     monkeypatch.delenv("STEVE_BENCH_IDS", raising=False)
     assert benchmark.main(SMALL) == 1
     assert "unknown charge boxes" in capsys.readouterr().out
+
+
+def test_a_load_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setenv("STEVE_BENCH_URL", "ws://charge.example.net/steve/websocket/CentralSystemService")
+    assert benchmark.main(SMALL) == 1
+    assert "another machine" in capsys.readouterr().out

@@ -290,8 +290,8 @@ def row(judged: ChargeBox | AskBox) -> ChargeBox:
     return judged
 
 
-@pytest.mark.parametrize("release", ["3.4.7", "3.4.9", "3.5.1"])
-def test_releases_before_3_6_are_left_open_with_the_reason(release: str) -> None:
+@pytest.mark.parametrize("release", ["3.4.0", "3.4.7", "3.4.8"])
+def test_releases_before_3_4_9_are_left_open_with_the_reason(release: str) -> None:
     for preflight in (UPGRADE_LOST, answered(401), answered(404)):
         judged = row(box(preflight, era=_era.given(release)))
         assert (judged.verdict, judged.finding) == ("undetermined", None)
@@ -345,6 +345,72 @@ def test_404_stays_open_when_the_further_request_says_nothing(other: Seen) -> No
     assert judged.knocked and len(judged.evidence) == 2
 
 
+@pytest.mark.parametrize("release", ["3.4.9", "3.5.0", "3.5.1"])
+def test_up_to_3_5_1_401_means_unregistered_and_404_the_subprotocol(release: str) -> None:
+    era = _era.given(release)
+    judged = row(box(answered(401), era=era))
+    assert (judged.finding, judged.knocked) == ("charge-box-unregistered", True)
+    assert box(answered(404), era=era) is AskBox.WITHOUT_SUBPROTOCOL
+    assert row(box(answered(404), era=era, WITHOUT_SUBPROTOCOL=answered(400))).finding == "subprotocol-unsupported"
+    alike = row(box(answered(404), era=era, WITHOUT_SUBPROTOCOL=answered(404)))
+    assert alike.candidates == ("subprotocol-unsupported", "proxy-no-route")
+
+
+@pytest.mark.parametrize(("release", "finding"), [("3.4.9", "subprotocol-missing"), ("3.5.0", "subprotocol-missing"),
+                                                  ("3.7.0", "subprotocol-missing"), ("3.5.1", "charge-box-id-invalid"),
+                                                  ("3.8.0", "charge-box-id-invalid")])  # fmt: skip
+def test_400_for_an_odd_id_depends_on_whether_the_release_has_a_pattern(release: str, finding: str) -> None:
+    mark = () if release.startswith(("3.4", "3.5")) else (MARK,)
+    assert row(box(answered(400, *mark), "a=b", era=_era.given(release))).finding == finding
+
+
+def test_an_unmarked_refusal_of_an_unknown_release_stays_open() -> None:
+    for status, candidate in ((401, "charge-box-unregistered"), (404, "subprotocol-unsupported")):
+        verdict, finding, candidates = told(endpoint(answered(status), era=_era.UNKNOWN))
+        assert (verdict, finding, candidate in candidates) == ("wrong", None, True)
+    assert told(endpoint(answered(401, ("WWW-Authenticate", "Basic")), era=_era.UNKNOWN))[1] == "proxy-login-wall"
+
+
+def test_a_password_in_its_other_form_is_tried_before_it_is_called_wrong() -> None:
+    refused, malformed = answered(401, MARK), answered(400, MARK)
+    facts = HopFacts(MODERN, "direct", False, ("ocpp1.6",))
+    seen = {AskBox.PREFLIGHT: refused, AskBox.MALFORMED_BASIC: malformed}
+    assert _interpret_box.charge_box(BoxCase("CP-1", True, seen, True), facts) is AskBox.OTHER_FORM
+    notes = {}
+    for name, other in (("accepted", UPGRADE_LOST), ("refused", refused)):
+        case = BoxCase("CP-1", True, {**seen, AskBox.OTHER_FORM: other}, True)
+        judged = row(_interpret_box.charge_box(case, facts))
+        assert judged.finding == "basic-auth-refused"
+        notes[name] = judged.evidence[0]["note"]
+    assert "other form" in notes["accepted"] and "other form" not in notes["refused"]
+
+
+def test_over_direct_tls_a_certificate_is_what_profile_3_refuses() -> None:
+    refused = answered(401, MARK)
+    for certificate, outcome in ((True, "client-certificate-refused"), (False, None)):
+        facts = HopFacts(MODERN, "direct", True, ("ocpp1.6",), client_certificate=certificate)
+        seen = {AskBox.PREFLIGHT: refused, AskBox.MALFORMED_BASIC: refused}
+        judged = row(_interpret_box.charge_box(BoxCase("CP-1", True, seen), facts))
+        assert (judged.finding, judged.candidates) == (
+            outcome, () if certificate else ("client-certificate-refused",)
+        )  # fmt: skip
+
+
+def test_behind_a_tls_proxy_the_scheme_that_is_not_forwarded_is_named() -> None:
+    refused = answered(401, MARK)
+    facts = HopFacts(MODERN, "proxy", True, ("ocpp1.6",))
+    seen = {AskBox.PREFLIGHT: refused, AskBox.MALFORMED_BASIC: refused}
+    assert _interpret_box.charge_box(BoxCase("CP-1", True, seen), facts) is AskBox.TLS_IN_FRONT
+    told_tls = {**seen, AskBox.TLS_IN_FRONT: UPGRADE_LOST}
+    judged = row(_interpret_box.charge_box(BoxCase("CP-1", True, told_tls), facts))
+    assert judged.finding == "proxy-scheme-not-forwarded"
+    open_still = {**seen, AskBox.TLS_IN_FRONT: refused}
+    judged = row(_interpret_box.charge_box(BoxCase("CP-1", True, open_still), facts))
+    assert judged.candidates == (
+        "client-certificate-refused", "proxy-scheme-not-forwarded", "proxy-authorization-stripped",
+    )  # fmt: skip
+
+
 def test_401_depends_on_the_release_and_the_hop() -> None:
     refused = answered(401, MARK)
     assert row(box(refused, era=_era.given("3.8.0"))).candidates == ()
@@ -352,10 +418,20 @@ def test_401_depends_on_the_release_and_the_hop() -> None:
         "basic-auth-refused",
         "client-certificate-refused",
     )
-    judged = row(box(refused, password=True, hop="proxy", MALFORMED_BASIC=refused))
+    judged = row(box(refused, password=True, hop="proxy", MALFORMED_BASIC=refused, TLS_IN_FRONT=refused))
     assert judged.candidates == ("client-certificate-refused", "profile-requires-tls", "proxy-authorization-stripped")
-    judged = row(box(refused, password=True, MALFORMED_BASIC=failed("closed")))
+    judged = row(box(refused, password=True, MALFORMED_BASIC=failed("closed"), TLS_IN_FRONT=refused))
     assert "basic-auth-refused" in judged.candidates
+
+
+def test_an_id_beyond_the_data_bases_characters_is_invalid_where_others_are_looked_up() -> None:
+    page = answered(500, HTML, body="<h2>HTTP ERROR 500 x</h2>")
+    for answer, era in ((TO_SIGNIN, MODERN), (page, OLD)):
+        judged = row(box(answer, "CP-\U0001f50c", era=era, any_accepted=True))
+        assert (judged.finding, judged.stage) == ("charge-box-id-invalid", "id")
+        judged = row(box(answer, "CP-\U0001f50c", era=era))
+        assert (judged.finding, judged.candidates) == (None, ("charge-box-id-invalid", "db-unreachable"))
+    assert not _handshake.is_plain("CP-\U0001f50c") and _handshake.is_plain("CP-\u00e9")
 
 
 @pytest.mark.parametrize("charge_box_id", ["a/b", "a%b", "a;b", ".."])

@@ -25,10 +25,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._interpret_upgrade
 from tests.unit import recordings
 from tests.unit.recordings import Recording
 
-RELEASES = ("3.7.1", "3.14.1")
+RELEASES = tuple(sorted((path.stem for path in recordings.RECORDED.glob("*.json")), key=_era.release_key))
+BEHIND_NGINX = ("3.4.9", "3.7.1", "3.14.1")
+"""Releases that were recorded behind nginx as well."""
 PREFIX = "/steve/websocket/CentralSystemService/"
 SIGNIN = {release: recordings.find(release, "A signin") for release in RELEASES}
-MODERN = ("3.14.1",)
 
 
 def named(release: str, label: str) -> Recording:
@@ -82,20 +83,52 @@ B_BOXES = {
     # We send a dot as it is, so that only a proxy can make this of it.
     "path pct2E / plainprobe": "undetermined",
 }
-#: 3.7.1 has no configuration that switches a subprotocol off, so 404 has one cause when a known one is offered.
-B_BOXES_371 = {
-    "unknown / plainGET+proto (probe 1.3)": "charge-box-unregistered",
-    "path inner blank / plainprobe": "charge-box-unregistered",
-    "path plus / plainprobe": "charge-box-unregistered",
-    "path utf8 / plainprobe": "charge-box-unregistered",
+#: Before 3.10 no configuration switches a subprotocol off, so 404 has one cause when a known one is offered.
+BEFORE_3_10 = dict.fromkeys(
+    (
+        "unknown / plainGET+proto (probe 1.3)", "path inner blank / plainprobe", "path plus / plainprobe",
+        "path utf8 / plainprobe",
+    ),
+    "charge-box-unregistered",
+)  # fmt: skip
+#: Up to 3.5.1 the id is looked up first (401), and the firewall is not on the WebSocket path.
+BEFORE_3_6 = {
+    **BEFORE_3_10,
+    "unknown / plainGET+ocpp2.0.1": "charge-box-unregistered",
+    "path pct25 / plainprobe": "charge-box-unregistered",
+    "path pct2E / plainprobe": "charge-box-unregistered",
 }
+#: 3.4.9 knows no pattern; its recorded server had a box a(b). Trailing blanks are the data base's business.
+RELEASE_3_4_9 = {
+    **BEFORE_3_6,
+    "path pattern a(b) / plainprobe": "accepted",
+    "path pattern raw a<b / plainprobe": "charge-box-unregistered",
+    "path leading blank / plainprobe": "charge-box-unregistered",
+    "path trailing blank / plainprobe": "accepted",
+    "path pct25 / plainprobe": "charge-box-id-invalid",
+    "path semicolon / plainprobe": "charge-box-unregistered",
+    "path no id / plainprobe": "charge-box-unregistered",
+}
+
+
+def expected_of(release: str, label: str) -> str:
+    """What a recorded preflight means on the release."""
+    if release == "3.4.9":
+        return RELEASE_3_4_9.get(label, B_BOXES[label])
+    older = {
+        "3.5.1": BEFORE_3_6,
+        "3.6.1": BEFORE_3_10,
+        "3.7.1": BEFORE_3_10,
+        "3.8.0": BEFORE_3_10,
+        "3.9.0": BEFORE_3_10,
+    }
+    return older.get(release, {}).get(label, B_BOXES[label])
 
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("label", B_BOXES)
 def test_a_recorded_preflight_is_judged(release: str, label: str) -> None:
-    expected = B_BOXES_371.get(label, B_BOXES[label]) if release == "3.7.1" else B_BOXES[label]
-    assert outcome(box(named(release, f"B {label}"), accepted=False)) == expected
+    assert outcome(box(named(release, f"B {label}"), accepted=False)) == expected_of(release, label)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -113,7 +146,11 @@ def test_404_for_an_unknown_subprotocol_is_settled_without_it(release: str, who:
     judged = box(named(release, f"B {who} / plainGET+ocpp2.0.1"), False, WITHOUT_SUBPROTOCOL=other)
     assert isinstance(judged, ChargeBox)
     assert (judged.finding, judged.knocked) == (finding, who == "unknown")
-    assert [item["status"] for item in judged.evidence] == [404, 400 if who == "registered" else 404]
+    statuses = [item["status"] for item in judged.evidence]
+    if who == "registered":
+        assert statuses == [404, 400]
+    else:
+        assert statuses == ([401] if release in ("3.4.9", "3.5.1") else [404, 404])
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -220,8 +257,22 @@ def test_the_context_that_answers_is_named(release: str) -> None:
 # -- A: the fingerprint
 
 
-@pytest.mark.parametrize(("release", "low", "high"), [("3.7.1", "3.6.0", "3.7.1"), ("3.14.1", "3.10.0", "3.14.1")])
-def test_the_recorded_fingerprint_tells_the_release(release: str, low: str, high: str) -> None:
+FINGERPRINTS = {
+    "3.4.9": ("3.4.0", "3.4.9"),
+    "3.5.1": ("3.5.0", "3.5.1"),
+    "3.6.1": ("3.6.0", "3.7.1"),
+    "3.7.1": ("3.6.0", "3.7.1"),
+    "3.8.0": ("3.8.0", "3.8.0"),
+    "3.9.0": ("3.9.0", "3.9.0"),
+    "3.12.0": ("3.10.0", "3.14.1"),
+    "3.13.0": ("3.10.0", "3.14.1"),
+    "3.14.1": ("3.10.0", "3.14.1"),
+}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_recorded_fingerprint_tells_the_release(release: str) -> None:
+    low, high = FINGERPRINTS[release]
     answers = []
     for label in ("home Accept */*", "unknown path in ctx", "api ocppTags/0 nocreds", "GET /"):
         answer = named(release, f"A {label}").answer
@@ -236,9 +287,12 @@ def test_the_recorded_fingerprint_tells_the_release(release: str, low: str, high
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_recorded_sign_in_page_and_redirects_are_recognised(release: str) -> None:
+    # 3.4.x asks for HTTP Basic; up to 3.5.1 no filter is on the WebSocket path.
+    home = "PAGE" if release == "3.4.9" else "SIGNIN"
+    stale = {"3.4.9": "EMPTY", "3.5.1": "UPGRADE_LOST"}.get(release, "SIGNIN")
     for label, kind in (
-        ("A signin", "SIGNIN_PAGE"), ("A home no Accept", "SIGNIN"), ("A signin/", "SIGNIN"), ("A manager", "SIGNIN"),
-        ("A wrong ctx", "PAGE"), ("A stale cookie ws", "SIGNIN"),
+        ("A signin", "SIGNIN_PAGE"), ("A home no Accept", home), ("A signin/", home), ("A manager", home),
+        ("A wrong ctx", "PAGE"), ("A stale cookie ws", stale),
     ):  # fmt: skip
         assert _handshake.recognise(named(release, label).answer, _era.given(release)).name == kind
 
@@ -249,6 +303,14 @@ def test_a_refusal_with_the_mark_narrows_what_is_known_of_the_release() -> None:
     unmarked = named("3.14.1", "A wrong ctx").answer
     assert _seen.narrowed(_era.UNKNOWN, unmarked) == _era.UNKNOWN
     assert _seen.narrowed(_era.given("3.5.0"), refusal) == _era.given("3.5.0")
+
+
+def test_a_refusal_of_3_4_9_tells_it_from_older_ones_and_401_with_the_mark_is_3_9() -> None:
+    old = _era.Era("3.4.0", "3.4.9", "fingerprint")
+    for label in ("unknown / plainGET+proto (probe 1.3)", "registered / plainGET no headers"):
+        assert _seen.narrowed(old, named("3.4.9", f"B {label}").answer).min == "3.4.9"
+    assert _seen.narrowed(old, named("3.4.9", "B registered / plainGET+proto (probe 1.3)").answer) == old
+    assert _seen.narrowed(_era.UNKNOWN, named("3.14.1", "J main LAB-SP1 no auth").answer).min == "3.9.0"
 
 
 # -- I and L: gates, directly and through nginx
@@ -264,7 +326,7 @@ NGINX = {
 LAST_GATE = "L registered / last gate (full upgrade + extension parameter that no engine accepts)"
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", BEHIND_NGINX)
 @pytest.mark.parametrize("configuration", NGINX)
 def test_the_version_gate_through_a_recorded_nginx_is_judged(release: str, configuration: str) -> None:
     finding, verdict = NGINX[configuration]
@@ -274,7 +336,7 @@ def test_the_version_gate_through_a_recorded_nginx_is_judged(release: str, confi
     assert path.gates[0] == ("version", version.status)
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", BEHIND_NGINX)
 def test_http10_towards_steve_is_seen_by_the_last_gate_only(release: str) -> None:
     version = named(release, "I nginx[no-http-1.1] v99 reg").seen()
     era = _era.given(release)
@@ -322,7 +384,7 @@ def test_what_a_recorded_upgrade_request_met(release: str, label: str) -> None:
     assert unknown is (Passage.CONNECTION_LOST if label == "no Connection" else Passage.REFUSED)
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", BEHIND_NGINX)
 def test_preflights_through_every_recorded_nginx_are_judged_as_directly(release: str) -> None:
     items = [item for item in recordings.load(release, "I") if is_preflight(item)]
     assert len(items) == 14
@@ -331,50 +393,88 @@ def test_preflights_through_every_recorded_nginx_are_judged_as_directly(release:
         assert outcome(box(item, accepted=True)) == ("accepted" if registered else "charge-box-unregistered")
 
 
-# -- J: security profiles (recorded on 3.14.1)
+# -- J: security profiles
+
+PROFILED = ("3.9.0", "3.14.1")
+"""Releases that were recorded with stations of every security profile."""
 
 
-def profile(label: str, **further: str) -> ChargeBox | AskBox:
-    more = {name: named("3.14.1", other) for name, other in further.items()}
-    return box(named("3.14.1", label), False, **more)
+def profile(release: str, label: str, **further: str) -> ChargeBox | AskBox:
+    more = {name: named(release, other) for name, other in further.items()}
+    return box(named(release, label), False, **more)
 
 
+def others(release: str) -> tuple[str, ...]:
+    """What may refuse beside the password: TLS counts for profile 2 since 3.14.0 only."""
+    return ("client-certificate-refused", "profile-requires-tls") if release == "3.14.1" else (
+        "client-certificate-refused",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("release", PROFILED)
 @pytest.mark.parametrize("label", ["J main LAB-SP1 no auth", "J main LAB-SP2 no auth", "J SP3 cert none"])
-def test_a_profile_whose_password_was_not_given_is_undetermined(label: str) -> None:
-    judged = profile(label)
+def test_a_profile_whose_password_was_not_given_is_undetermined(release: str, label: str) -> None:
+    judged = profile(release, label)
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.stage, judged.status) == ("undetermined", "credentials", 401)
-    assert judged.candidates == ("basic-auth-refused", "client-certificate-refused", "profile-requires-tls")
+    assert judged.candidates == ("basic-auth-refused", *others(release))
     assert "registered, asks for credentials" in judged.evidence[0]["note"]
 
 
+ACCEPTED = (
+    "J main LAB-SP1 right", "J tlsproxy LAB-SP2 right", "J main LAB-SP0 no auth", "J main LAB-SP0 wrong pw",
+    "J SP2 proto-header https", "J SP3 cert good url-enc",
+)  # fmt: skip
+#: Of one release only: the user name's case, TLS for profile 2, and what a proxy may make of the certificate.
+ACCEPTED_BY = {
+    "3.9.0": ("J main LAB-SP2 right", "J SP2 XFP unset prop"),
+    "3.14.1": ("J main LAB-SP1 right lower user", "J SP3 cert good tab", "J SP3 cert good b64", "J SP3 cert contains"),
+}
+
+
 @pytest.mark.parametrize(
-    "label",
-    [
-        "J main LAB-SP1 right",
-        "J main LAB-SP1 right lower user",
-        "J tlsproxy LAB-SP2 right",
-        "J main LAB-SP0 no auth",
-        "J main LAB-SP0 wrong pw",
-        "J SP2 proto-header https",
-        "J SP3 cert good tab",
-    ],
+    ("release", "label"), [(release, label) for release in PROFILED for label in (*ACCEPTED, *ACCEPTED_BY[release])]
 )
-def test_right_credentials_are_accepted(label: str) -> None:
-    assert outcome(profile(label)) == "accepted"
+def test_right_credentials_are_accepted(release: str, label: str) -> None:
+    assert outcome(profile(release, label)) == "accepted"
 
 
+@pytest.mark.parametrize("release", PROFILED)
 @pytest.mark.parametrize("label", ["wrong pw", "empty pw", "wrong user"])
-def test_a_wrong_password_is_told_from_a_profile_that_wants_something_else(label: str) -> None:
-    assert outcome(profile(f"J main LAB-SP1 {label}")) == "ask MALFORMED_BASIC"
-    refused = profile(f"J main LAB-SP1 {label}", MALFORMED_BASIC="J main LAB-SP1 Basic only")
+def test_a_wrong_password_is_told_from_a_profile_that_wants_something_else(release: str, label: str) -> None:
+    assert outcome(profile(release, f"J main LAB-SP1 {label}")) == "ask MALFORMED_BASIC"
+    refused = profile(release, f"J main LAB-SP1 {label}", MALFORMED_BASIC="J main LAB-SP1 Basic only")
     assert outcome(refused) == "basic-auth-refused"
-    over_tls = profile(f"J tlsproxy LAB-SP2 {label}", MALFORMED_BASIC="J tlsproxy LAB-SP2 Basic only")
+    over_tls = profile(release, f"J tlsproxy LAB-SP2 {label}", MALFORMED_BASIC="J tlsproxy LAB-SP2 Basic only")
     assert outcome(over_tls) == "basic-auth-refused"
 
 
+def test_3_9_wants_the_user_name_in_the_case_of_the_id_and_the_judgement_says_so() -> None:
+    for station in ("main LAB-SP1", "main LAB-SP2", "tlsproxy LAB-SP2"):
+        judged = profile("3.9.0", f"J {station} right lower user", MALFORMED_BASIC=f"J {station} Basic only")
+        assert isinstance(judged, ChargeBox)
+        assert outcome(judged) == "basic-auth-refused"
+        assert "case included" in judged.evidence[0]["note"]
+
+
+def test_profile_2_over_plain_ws_is_refused_for_the_password_alone_in_3_9() -> None:
+    judged = profile("3.9.0", "J main LAB-SP2 wrong pw", MALFORMED_BASIC="J main LAB-SP2 Basic only")
+    assert outcome(judged) == "basic-auth-refused"
+
+
+@pytest.mark.parametrize(
+    "label", ["good tab", "good b64", "contains", "wrong O", "garbage", "none", "empty"]
+)  # fmt: skip
+def test_a_certificate_that_3_9_does_not_accept_leaves_the_kind_of_credentials_open(label: str) -> None:
+    judged = profile("3.9.0", f"J SP3 cert {label}")
+    assert isinstance(judged, ChargeBox)
+    assert (judged.verdict, judged.candidates) == ("undetermined", ("basic-auth-refused", *others("3.9.0")))
+
+
 def test_profile_2_over_plain_ws_is_never_called_a_wrong_password() -> None:
-    judged = profile("J main LAB-SP2 right", MALFORMED_BASIC="J main LAB-SP2 Basic only")
+    asked = {"MALFORMED_BASIC": "J main LAB-SP2 Basic only"}
+    assert outcome(profile("3.14.1", "J main LAB-SP2 right", **asked)) == "ask TLS_IN_FRONT"
+    judged = profile("3.14.1", "J main LAB-SP2 right", **asked, TLS_IN_FRONT="J main LAB-SP2 right")
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.candidates) == (
         "undetermined",
@@ -382,12 +482,20 @@ def test_profile_2_over_plain_ws_is_never_called_a_wrong_password() -> None:
     )
 
 
-def test_a_row_without_profile_is_an_internal_error_and_no_verdict() -> None:
-    judged = profile("J NULL profile")
+def test_profile_2_is_told_where_steve_believes_the_proxys_header() -> None:
+    asked = {"MALFORMED_BASIC": "J main LAB-SP2 Basic only", "TLS_IN_FRONT": "J SP2 proto-header https"}
+    assert outcome(profile("3.14.1", "J main LAB-SP2 right", **asked)) == "profile-requires-tls"
+
+
+@pytest.mark.parametrize("release", PROFILED)
+def test_a_row_without_profile_is_an_internal_error_and_no_verdict(release: str) -> None:
+    judged = profile(release, "J NULL profile")
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.candidates) == ("undetermined", ("db-unreachable",))
 
 
-def test_a_right_password_with_an_unsupported_version_is_the_version() -> None:
+@pytest.mark.parametrize("release", PROFILED)
+def test_a_right_password_with_an_unsupported_version_is_the_version(release: str) -> None:
     other = "J main LAB-SP1 right no proto"
-    assert outcome(profile("J main LAB-SP1 right ocpp2.0.1", WITHOUT_SUBPROTOCOL=other)) == "subprotocol-unsupported"
+    judged = profile(release, "J main LAB-SP1 right ocpp2.0.1", WITHOUT_SUBPROTOCOL=other)
+    assert outcome(judged) == "subprotocol-unsupported"

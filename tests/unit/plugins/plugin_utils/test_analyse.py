@@ -90,6 +90,37 @@ SINGLE_FAULTS = {
         observation(probes=[probe(), probe("proxy", gates={"verdict": "broken", "finding": "proxy-http10-upstream"})]),
         "proxy-http10-upstream",
     ),
+    "proxy drops Authorization": (
+        observation(
+            probes=[
+                probe(rows=[row("CP-1", password_given=True)]),
+                probe("proxy", rows=[row("CP-1", "undetermined", password_given=True, stage="credentials", candidates=[
+                    "client-certificate-refused", "profile-requires-tls", "proxy-authorization-stripped",
+                ])], gates={"verdict": "unproven"}),
+            ]
+        ),
+        "proxy-authorization-stripped",
+    ),
+    "proxy keeps the scheme to itself": (
+        observation(
+            probes=[
+                probe(rows=[row("CP-1", "refused", "profile-requires-tls", password_given=True)]),
+                probe("proxy", url="wss://steve.test/steve/websocket/CentralSystemService", rows=[
+                    row("CP-1", "refused", "proxy-scheme-not-forwarded", password_given=True)
+                ]),
+            ]
+        ),
+        "proxy-scheme-not-forwarded",
+    ),
+    "profile 2 and no TLS anywhere": (
+        observation(
+            probes=[
+                probe(rows=[row("CP-1", "refused", "profile-requires-tls", password_given=True)]),
+                probe("proxy", rows=[row("CP-1", "refused", "profile-requires-tls", password_given=True)]),
+            ]
+        ),
+        "profile-requires-tls",
+    ),
     "proxy has no route": (
         observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])]),
         "proxy-no-route",
@@ -285,3 +316,76 @@ def test_needs_have_no_cycle() -> None:
 
     for id in graph:
         visit(id, ())
+
+
+# -- ids that SteVe spells otherwise, and stations behind TLS -----------------------------------------------
+
+
+def with_era(document: dict[str, Any], low: str, high: str) -> dict[str, Any]:
+    return {**document, "era": {"min": low, "max": high, "source": "about"}}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [("3.8.0", "3.8.0", "warn"), ("3.10.0", "3.10.0", "warn"), ("3.11.0", "3.11.0", "pass"),
+     ("3.10.0", "3.14.1", "unknown")],
+)  # fmt: skip
+def test_another_spelling_is_a_warning_up_to_3_10(low: str, high: str, expected: str) -> None:
+    for mine in ("cp-1", "CP-1 ", "ĈP-1"):
+        document = observation(asked=[mine], registered=["CP-1"], probes=[probe(rows=[row(mine)])])
+        result = judge(with_era(document, low, high))
+        assert status(result, "charge-box-id-case") == {expected}
+        assert causes(result) == []
+        if expected == "warn":
+            assert result["findings"][0]["charge_boxes"]["ids"] == [mine]
+            assert "is CP-1 in SteVe" in result["findings"][0]["message"]
+
+
+def test_a_spelling_that_the_data_base_tells_apart_is_not_registered() -> None:
+    refused = row("ÇP-1", "refused", "charge-box-unregistered")
+    result = judge(observation(asked=["ÇP-1"], registered=["CP-1"], probes=[probe(rows=[refused])]))
+    assert causes(result) == ["charge-box-unregistered"]
+
+
+def test_without_the_admin_list_nobody_knows_steves_spelling() -> None:
+    result = judge(observation(admin=unknown("no password")))
+    assert status(result, "charge-box-id-case") == {"unknown"}
+
+
+WSS = "wss://steve.test/steve/websocket/CentralSystemService"
+
+
+def test_a_station_of_profile_2_that_is_accepted_over_tls_is_no_finding() -> None:
+    plain = row("CP-1", "refused", "profile-requires-tls", password_given=True)
+    tls = probe("proxy", url=WSS, rows=[row("CP-1", password_given=True)])
+    result = judge(observation(probes=[probe(rows=[plain], gates={"verdict": "unproven"}), tls]))
+    assert causes(result) == []
+    assert status(result, "profile-requires-tls") == {"pass"}
+    assert status(result, "proxy-scheme-not-forwarded", "proxy") == {"pass"}
+
+
+def test_what_only_one_of_two_headers_explains_stays_open() -> None:
+    plain = row("CP-1", "refused", "profile-requires-tls", password_given=True)
+    both = ["client-certificate-refused", "proxy-scheme-not-forwarded", "proxy-authorization-stripped"]
+    over_tls = row("CP-1", "undetermined", candidates=both, password_given=True)
+    result = judge(observation(probes=[probe(rows=[plain]), probe("proxy", url=WSS, rows=[over_tls])]))
+    assert causes(result) == []
+    for name in both:
+        assert "unknown" in status(result, name)
+
+
+def test_another_station_with_a_password_settles_that_the_scheme_is_missing() -> None:
+    plain = [row("CP-1", "refused", "profile-requires-tls", password_given=True), row("CP-2", password_given=True)]
+    both = ["client-certificate-refused", "proxy-scheme-not-forwarded", "proxy-authorization-stripped"]
+    over_tls = [row("CP-1", "undetermined", candidates=both, password_given=True), row("CP-2", password_given=True)]
+    document = observation(
+        asked=["CP-1", "CP-2"], registered=["CP-1", "CP-2"],
+        probes=[probe(rows=plain), probe("proxy", url=WSS, rows=over_tls)],
+    )  # fmt: skip
+    assert causes(judge(document)) == ["proxy-scheme-not-forwarded"]
+
+
+def test_without_a_password_credentials_behind_the_proxy_are_not_judged() -> None:
+    result = judge(observation())
+    for name in ("proxy-authorization-stripped", "proxy-scheme-not-forwarded"):
+        assert status(result, name, "proxy") == {"skipped"}
