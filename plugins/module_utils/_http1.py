@@ -427,6 +427,8 @@ def _parse_head(head: bytes) -> _Head:
         NotHttp: it is none.
     """
     lines = [line[:-1] if line.endswith(b"\r") else line for line in head.split(b"\n")]
+    if len(lines[0]) > MAX_LINE:
+        raise NotHttp("not-http", f"the first line of the answer did not end within {MAX_LINE} bytes")
     match = _STATUS_LINE.fullmatch(lines[0])
     if match is None:
         raise NotHttp("not-http", f"the first line of the answer is {_shown(lines[0])} and no HTTP status line")
