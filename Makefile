@@ -33,8 +33,8 @@ test-integration: python ## Integration tests on a real stack (Docker)
 molecule: python ## All molecule scenarios (Docker)
 	$(TESTS) molecule
 
-bench: python ## Measure against the strongest peers (a few minutes; needs curl, nginx if there is one)
-	@$(PYTHON) tests/bootstrap.py dev tests/benchmark/preflight.py
+bench: python ## How fast the probe is, beside curl (two minutes; needs curl, takes nginx if there is one)
+	@$(PYTHON) tests/bootstrap.py dev -m tests.benchmark
 
 lint: python ## All linters
 	$(TESTS) lint

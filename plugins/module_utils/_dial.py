@@ -14,12 +14,13 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterable
+from typing import Callable, Iterable, TypeVar
 
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
+_Loaded = TypeVar("_Loaded")
 #: Addresses of one name that are dialled.
 MAX_ADDRESSES = 16
 #: Errors of the prober itself when it has no IPv6; a router's answer comes later and by another way.
@@ -195,6 +196,8 @@ def connect_failure(address: Address, code: int) -> Failure | None:
     where = f"{address.text} port {address.port}"
     if code == errno.ECONNREFUSED:
         return Failure("refused", f"{where} refuses connections: nothing listens there, or a firewall rejects")
+    if code in _CLOSED_BY_PEER:
+        return Failure("closed", f"{where} accepts connections and resets them at once, without an answer")
     if code == errno.ETIMEDOUT:
         return Failure("connect-timeout", f"{where} does not answer")
     return Failure("unreachable", f"{where} cannot be reached ({os.strerror(code)})")
@@ -217,24 +220,24 @@ def tls_context(verify: bool, ca_path: str | None, client_cert: str | None, clie
     Raises:
         InputError: a file cannot be read or holds no certificate or key.
     """
-    if verify:
-        context = ssl.create_default_context()
-    else:
-        # Without the system's authorities: nobody would look at them, and they take a tenth of a second to read.
+    if not verify:
+        # Reading the system's authorities for nothing would take longer than a thousand requests.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if verify and ca_path:
-        _load("ca_path", ca_path, lambda: context.load_verify_locations(cafile=ca_path))
+    elif ca_path:
+        context = _load("ca_path", ca_path, lambda: ssl.create_default_context(cafile=ca_path))
+    else:
+        context = ssl.create_default_context()
     if client_cert:
         # An empty password keeps OpenSSL from asking at the terminal; an encrypted key is an error then.
         _load("client_cert", client_cert, lambda: context.load_cert_chain(client_cert, client_key, password=""))
     return context
 
 
-def _load(option: str, path: str, load: Callable[[], None]) -> None:
+def _load(option: str, path: str, load: Callable[[], _Loaded]) -> _Loaded:
     try:
-        load()
+        return load()
     except (OSError, ssl.SSLError, ValueError) as error:
         raise InputError(
             option, f"{inert(path, 120)} cannot be used ({inert(getattr(error, 'strerror', None) or error, 100)})",

@@ -96,6 +96,8 @@ class FrameReader:
         self._buffer = bytearray()
         self._parts = bytearray()
         self._opcode: int | None = None
+        #: What broke the protocol behind the messages that were given last; the next ``feed`` raises it.
+        self.broken: FrameError | None = None
 
     def feed(self, data: bytes) -> list[Message]:
         """Take a piece.
@@ -104,17 +106,26 @@ class FrameReader:
             The messages that are complete now, control frames among them in their order.
 
         Raises:
-            FrameError: not the frames of a server that speaks the protocol without extensions.
+            FrameError: not the frames of a server that speaks the protocol without extensions. Messages that came
+                before are given first.
         """
+        if self.broken is not None:
+            raise self.broken
         self._buffer += data
         messages: list[Message] = []
-        while True:
-            frame = self._frame()
-            if frame is None:
-                return messages
-            message = self._assemble(*frame)
-            if message is not None:
-                messages.append(message)
+        try:
+            while True:
+                frame = self._frame()
+                if frame is None:
+                    return messages
+                message = self._assemble(*frame)
+                if message is not None:
+                    messages.append(message)
+        except FrameError as error:
+            self.broken = error
+            if not messages:
+                raise
+        return messages
 
     def _frame(self) -> tuple[bool, int, bytes] | None:
         """The next frame in the buffer: final, opcode, payload."""

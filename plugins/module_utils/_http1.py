@@ -12,7 +12,8 @@ and a bomb stays as small as it came.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Iterable
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -34,6 +35,10 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"/[!-~]*")
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) ([1-9]\d\d)(?:[ \t]+(.*))?", re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+#: What may stand around a value. ``str.strip`` alone would take more, and others would see another header then.
+_BLANKS = " \t"
+#: Statuses whose answers end with their header (RFC 9112, 6.3).
+_BODILESS = (101, 204, 304)
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,11 @@ class AnswerReader:
         if self.answer is not None:
             self.rest += data
             return True
+        if not self.started:
+            self.answer = _whole_answer(data, self._method, self._max_body)
+            if self.answer is not None:
+                self.started = True
+                return True
         self.started = self.started or bool(data)
         self._buffer += data
         while self._head is None:
@@ -245,21 +255,16 @@ class AnswerReader:
 
     def _set_framing(self, head: _Head) -> None:
         """Where the body ends (RFC 9112, 6.3): ``_left`` bytes, ``_chunks``, or with the connection."""
-        options = head.items("connection")
-        self._keep_alive = "close" not in options if head.version == "1.1" else "keep-alive" in options
-        codings, lengths = head.items("transfer-encoding"), set(head.items("content-length"))
-        if self._method == "HEAD" or head.status in (101, 204, 304):
+        self._keep_alive = head.keep_alive
+        if self._method == "HEAD" or head.status in _BODILESS:
             self._left = 0
-        elif codings:
-            if codings[-1] == "chunked":
+        elif head.codings:
+            if head.codings[-1] == "chunked":
                 self._chunks = _Chunks()
-            # A length beside a transfer coding is an attack or a mistake; the connection is not used again.
-            self._keep_alive = self._keep_alive and not lengths
-        elif lengths:
-            length = lengths.pop()
-            if lengths or not (length.isascii() and length.isdigit() and len(length) <= 18):
-                raise NotHttp("not-http", f"the answer {head.status} has a Content-Length that is no number")
-            self._left = int(length)
+        else:
+            if head.bad_length:
+                raise NotHttp("not-http", f"the answer {head.status} has the Content-Length {head.bad_length}")
+            self._left = head.length
 
     def _read_body(self) -> bool:
         """Move what the buffer holds of the body; whether the answer is complete."""
@@ -294,24 +299,59 @@ class AnswerReader:
         return self.answer
 
 
+# A server says the same to thousands of ids, so the same bytes are not taken apart again and again.
+@lru_cache(maxsize=16)
+def _whole_answer(data: bytes, method: str, max_body: int) -> Answer | None:
+    """The answer when these bytes are just one, short and with a length, as nearly all of SteVe's are.
+
+    None sends them the long way, which would come to the same result.
+
+    Raises:
+        NotHttp: what begins like an answer is none.
+    """
+    match = _BLANK_LINE.search(data) if data.startswith(b"HTTP/") else None
+    if match is None or match.end() > MAX_HEAD:
+        return None
+    head = _parse_head(data[: match.start()])
+    length = len(data) - match.end()
+    if head.status < 200 or head.codings or head.length != length or length > max_body:
+        return None
+    if method == "HEAD" or head.status in _BODILESS:
+        return None
+    body = data[match.end() :]
+    return Answer(head.status, head.reason, head.version, head.headers, body, None, head.keep_alive)
+
+
 @dataclass(frozen=True)
 class _Head:
-    """Status line and header of an answer."""
+    """Status line and header of an answer, and what they say about its body (RFC 9112, 6.3) and the connection.
+
+    Attributes:
+        keep_alive: whether the connection stays open, as far as the header decides it.
+        codings: transfer codings in their order.
+        length: Content-Length, None without a good one.
+        bad_length: a Content-Length that is none, shown; empty otherwise.
+    """
 
     status: int
     reason: str
     version: str
     headers: tuple[tuple[str, str], ...]
+    keep_alive: bool = False
+    codings: tuple[str, ...] = ()
+    length: int | None = None
+    bad_length: str = ""
 
-    def items(self, name: str) -> list[str]:
-        """The comma-separated items of all headers of a name, in lower case."""
-        return [
-            item.strip().lower()
-            for key, value in self.headers
-            if key.lower() == name
-            for item in value.split(",")
-            if item.strip()
-        ]
+
+def _items(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+    """The comma-separated items of all headers of a name, in lower case."""
+    return [
+        item.strip(_BLANKS).lower()
+        for key, value in headers
+        if key.lower() == name
+        for item in value.split(",")
+        if item.strip(_BLANKS)
+    ]
 
 
 class _Chunks:
@@ -379,29 +419,56 @@ def _chunk_size(line: bytes) -> int:
     return int(digits, 16)
 
 
+@lru_cache(maxsize=16)
 def _parse_head(head: bytes) -> _Head:
-    """A header without its blank line."""
-    lines = head.split(b"\n")
-    match = _STATUS_LINE.fullmatch(lines[0].rstrip(b"\r"))
+    """A header without its blank line.
+
+    Raises:
+        NotHttp: it is none.
+    """
+    lines = [line[:-1] if line.endswith(b"\r") else line for line in head.split(b"\n")]
+    if len(lines[0]) > MAX_LINE:
+        raise NotHttp("not-http", f"the first line of the answer did not end within {MAX_LINE} bytes")
+    match = _STATUS_LINE.fullmatch(lines[0])
     if match is None:
         raise NotHttp("not-http", f"the first line of the answer is {_shown(lines[0])} and no HTTP status line")
     if len(lines) - 1 > MAX_HEADERS:
         raise NotHttp("not-http", f"the answer has more than {MAX_HEADERS} headers")
+    if b"\0" in head or b"\r" in b"".join(lines):
+        # Such a line ends elsewhere for others (RFC 9112, 2.2; RFC 9110, 5.5).
+        broken = next(line for line in lines if b"\0" in line or b"\r" in line)
+        raise NotHttp("not-http", f"a header line contains a NUL or a lone carriage return: {_shown(broken)}")
     headers: list[tuple[str, str]] = []
     for line in lines[1:]:
-        text = line.rstrip(b"\r").decode("latin-1")
+        text = line.decode("latin-1")
         if text[:1] in (" ", "\t") and headers:
             # Folded header (RFC 9112, 5.2): old devices still send them.
             name, value = headers[-1]
-            headers[-1] = (name, f"{value} {text.strip()}")
+            headers[-1] = (name, f"{value} {text.strip(_BLANKS)}")
             continue
         name, colon, value = text.partition(":")
         if not colon:
             raise NotHttp("not-http", f"a header line has no colon: {_shown(line)}")
-        headers.append((name.strip(), value.strip()))
+        headers.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     version = "1.0" if (match.group(1), match.group(2)) == (b"1", b"0") else "1.1"
-    reason = (match.group(4) or b"").decode("latin-1").strip()
-    return _Head(int(match.group(3)), reason, version, tuple(headers))
+    reason = (match.group(4) or b"").decode("latin-1").strip(_BLANKS)
+    return _with_framing(_Head(int(match.group(3)), reason, version, tuple(headers)))
+
+
+def _with_framing(head: _Head) -> _Head:
+    """The same with what its headers say about body and connection."""
+    options, codings = _items(head.headers, "connection"), _items(head.headers, "transfer-encoding")
+    keep_alive = "close" not in options if head.version == "1.1" else "keep-alive" in options
+    lengths = set(_items(head.headers, "content-length"))
+    # A length beside a transfer coding, or one in HTTP/1.0, is an attack or a mistake: the connection is given up.
+    keep_alive = keep_alive and not (codings and (lengths or head.version == "1.0"))
+    text = min(lengths, default="")
+    good = len(lengths) == 1 and text.isascii() and text.isdigit() and len(text) <= 18
+    bad = " and ".join(_shown(item.encode("latin-1", "replace")) for item in sorted(lengths)[:2])
+    return replace(
+        head, keep_alive=keep_alive, codings=tuple(codings), length=int(text) if good else None,
+        bad_length="" if good or not lengths else bad,
+    )  # fmt: skip
 
 
 def _shown(data: bytes | bytearray) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Mapping
 from ansible_collections.chargeops.steve.plugins.module_utils import _handshake
 from ansible_collections.chargeops.steve.plugins.module_utils._era import WITHOUT_PATTERN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind, recognise
+from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, note
 
 
@@ -166,10 +167,15 @@ _BOX_FAILURES = {
 }
 
 
+def failure_candidates(failure: Failure | None) -> tuple[str, ...]:
+    """What an id may suffer from that got this failure, or was not asked after it."""
+    return () if failure is None else _BOX_FAILURES.get(failure.kind, ())
+
+
 def _unanswered_box(seen: Seen) -> ChargeBox:
     if seen.failure is None:
         raise AssertionError
-    candidates = _BOX_FAILURES.get(seen.failure.kind, ())
+    candidates = failure_candidates(seen.failure)
     why = None
     if seen.failure.kind == "timeout":
         why = "SteVe hangs on this path when its data base does not answer; its log and the db service settle it"

@@ -34,11 +34,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Address, Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
-from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind
+from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind, recognise
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_box import AskBox, ChargeBox
 from ansible_collections.chargeops.steve.plugins.module_utils._interpret_endpoint import Ask
-from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, narrowed, note
+from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, compact, narrowed, note
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.module_utils._wire import Job, Reply, Wire
 
@@ -186,6 +186,7 @@ class _Probe:
         self._rows: dict[str, ChargeBox] = {}
         self._sessions: dict[str, dict[str, Any] | None] = {}
         self._knocks: dict[str, None] = {}
+        self._gave_up: Failure | None = None
 
     def run(self) -> dict[str, Any]:
         """Ask everything, in order, and write the document."""
@@ -324,7 +325,8 @@ class _Probe:
             if self._scout is None:
                 return self._ask(_handshake.preflight(self._url, None, self._offered))
             seen = self._ask(self._preflight(self._scout))
-            self._take_preflight(self._scout, seen)
+            if seen.answer is None or not self._take_accepted(self._scout, seen.answer):
+                self._preflights[self._scout] = seen
             return seen
         if ask is Ask.KNOWN_PATH:
             if self._scout is None:
@@ -390,7 +392,8 @@ class _Probe:
             self._era = narrowed(self._era, other.answer)
         if other.kind(self._era) is Kind.UPGRADE_LOST:
             self._era = self._era.narrowed(_era.Era(_era.OLDEST, "3.4.8", self._era.source))
-        self._take_preflight(scout, self._preflights.pop(scout))
+        if seen.answer is not None:
+            self._take_accepted(scout, seen.answer)
 
     # -- the charge boxes --------------------------------------------------------------------------------------
 
@@ -403,8 +406,9 @@ class _Probe:
         reason, candidates = self._why_not_the_rest()
         rest = [item for item in self._ids if item != self._scout and item not in self._preflights]
         if reason is None:
-            unasked = self._preflight_many(rest)
-            reason, candidates = unasked or "", ("http-timeout",) if unasked and "deadline" not in unasked else ()
+            reason = self._preflight_many(rest) or ""
+            self._gave_up = self._wire.gave_up
+            candidates = _interpret_box.failure_candidates(self._gave_up)
         asked = [item for item in self._ids if item in self._preflights]
         self._rows = dict.fromkeys(self._accepted, ChargeBox("accepted", None, "upgrade", 400))
         self._rows.update(self._judge(asked, scout_row is not None and scout_row.finding == "subprotocol-missing"))
@@ -434,33 +438,39 @@ class _Probe:
 
     def _preflight_many(self, ids: list[str]) -> str | None:
         """Preflights at the same time; why some ids were not asked, or None."""
-        requests = {}
+        plain = _handshake.preflights(self._url, self._offered)
 
         def jobs() -> Iterator[Job]:
             for item in ids:
-                request = self._preflight(item)
-                requests[item] = request
-                yield Job(item, request.data)
+                yield Job(item, self._preflight(item).data if item in self._passwords else plain(item))
 
         def done(job: Job, reply: Reply) -> None:
-            request = requests.pop(job.key)
-            if reply.answer is not None and reply.answer is self._accepting:
-                # The very answer that was judged before.
-                self._accepted[job.key] = None
-                return
-            self._close_unwanted(reply)
-            self._take_preflight(job.key, self._seen(request, reply))
+            if reply.stream is not None:
+                self._close_unwanted(reply)
+                # Whatever answers so, it opens sessions with ids of live charge boxes.
+                self._wire.stop("a plain GET was answered as if it were an upgrade request")
+            if reply.answer is None or not self._take_accepted(job.key, reply.answer):
+                self._accepted.pop(job.key, None)
+                kept = self._seen(self._preflight(job.key), reply)
+                self._preflights[job.key] = replace(kept, answer=reply.answer and compact(reply.answer))
 
         return self._wire.ask_many(jobs(), self._request.concurrency, done)
 
-    def _take_preflight(self, charge_box_id: str, seen: Seen) -> None:
-        if seen.answer is not None:
-            self._era = narrowed(self._era, seen.answer)
-        if seen.kind(self._era) is Kind.UPGRADE_LOST and _interpret_box.not_interpreted(self._era) is None:
+    def _take_accepted(self, charge_box_id: str, answer: Answer) -> bool:
+        """Whether an answer to a preflight says that the id is accepted; it is noted then."""
+        if answer is self._accepting:
+            # The very answer that was judged before.
             self._accepted[charge_box_id] = None
-            self._accepting = seen.answer
-        else:
-            self._preflights[charge_box_id] = seen
+            self._preflights.pop(charge_box_id, None)
+            return True
+        self._era = narrowed(self._era, answer)
+        accepted = recognise(answer, self._era) is Kind.UPGRADE_LOST
+        if not accepted or _interpret_box.not_interpreted(self._era) is not None:
+            return False
+        self._accepted[charge_box_id] = None
+        self._accepting = answer
+        self._preflights.pop(charge_box_id, None)
+        return True
 
     def _judge(self, ids: list[str], subprotocol_missing: bool) -> dict[str, ChargeBox]:
         """Judge preflights; what needs a further request is asked, all ids of a round at the same time."""
@@ -537,6 +547,9 @@ class _Probe:
     # -- the gates ---------------------------------------------------------------------------------------------
 
     def _gates(self) -> _interpret_upgrade.UpgradePath:
+        if self._gave_up is not None:
+            why = f"the gates were not sent, because the server stopped answering ({self._gave_up.sentence})"
+            return _interpret_upgrade.upgrade_path(self._era, None, None, why)
         wanted = self._request.gate_charge_box_id
         first = wanted if wanted in self._accepted else next(iter(self._accepted), None)
         if first is None and self._scout is not None and self._era.at_least("3.4.9") is False:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _handshake
@@ -25,6 +26,8 @@ _TELLING = (
     "server", "via", "location", "www-authenticate", "content-type", "x-content-type-options", "retry-after",
     "upgrade", "connection", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions",
 )  # fmt: skip
+#: Those and what else a judgement looks at.
+_KEPT = (*_TELLING, "x-frame-options")
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,44 @@ class Seen:
             return {"request": self.request, "status": None, "headers": {}, "body": "", "note": "; ".join(notes)}
         if self.answer.defect:
             notes.append(self.answer.defect)
-        headers: dict[str, str] = {}
-        for name, value in self.answer.headers:
-            if name.lower() in _TELLING and len(headers) < len(_TELLING):
-                headers[inert(name, 40)] = inert(self._without_secrets(value), SHOWN_BODY)
-        body = self._without_secrets(self.answer.text())[:_READ_BODY]
-        if _handshake.is_html(self.answer):
-            body = _MARKUP.sub(" ", body)
+        headers, body = _shown(self.answer, self.secrets)
         return {
             "request": self.request,
             "status": self.answer.status,
-            "headers": headers,
-            "body": inert(" ".join(body.split()), SHOWN_BODY),
+            "headers": dict(headers),
+            "body": body,
             "note": "; ".join(notes),
         }
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "\u2022\u2022\u2022")
-        return text
+
+@lru_cache(maxsize=16)
+def _shown(answer: Answer, secrets: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Telling headers and the beginning of the body, inert, without secrets."""
+    headers: dict[str, str] = {}
+    for name, value in answer.headers:
+        if name.lower() in _TELLING and len(headers) < len(_TELLING):
+            headers[inert(name, 40)] = inert(_without(secrets, value), SHOWN_BODY)
+    body = _without(secrets, answer.text())[:_READ_BODY]
+    if _handshake.is_html(answer):
+        body = _MARKUP.sub(" ", body)
+    return tuple(headers.items()), inert(" ".join(body.split()), SHOWN_BODY)
+
+
+def _without(secrets: tuple[str, ...], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "\u2022\u2022\u2022")
+    return text
+
+
+def compact(answer: Answer) -> Answer:
+    """What judgements and evidence read of an answer to one of many ids: all of a short one, the beginning of others.
+
+    These are kept until the last id was asked, and what a server sends to ten thousand is its own choice.
+    """
+    if len(answer.body) <= _READ_BODY and sum(len(name) + len(value) for name, value in answer.headers) <= _READ_BODY:
+        return answer
+    headers = [(name, value[:SHOWN_BODY]) for name, value in answer.headers if name.lower() in _KEPT]
+    return replace(answer, headers=tuple(headers[: len(_KEPT)]), body=answer.body[:_READ_BODY])
 
 
 def note(text: str) -> dict[str, Any]:

@@ -154,7 +154,8 @@ class _Talk:
                     yield message
                 if not self.is_open():
                     return
-            data = self._stream.receive(self.until)
+            # What came before a broken frame was taken above; then the frame itself is met.
+            data = b" " if self._reader.broken else self._stream.receive(self.until)
             if data is None:
                 return
             if not data:

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measurements, not tests: they print ratios of pairs that were measured in one run on one machine."""
+"""``make bench``: how fast the probe is, in ratios to other programs that were measured beside it in the same run."""

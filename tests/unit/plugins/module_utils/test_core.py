@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
@@ -56,6 +57,13 @@ def test_inert_text_is_short_and_printable(text: str, limit: int) -> None:
     shown = inert(text, limit)
     assert len(shown) <= limit
     assert shown.isprintable() or shown == ""
+
+
+@given_data(st.text(st.characters(), max_size=60))
+def test_inert_text_has_nothing_that_a_terminal_obeys_and_is_inert_already(text: str) -> None:
+    shown = inert(text, 2000)
+    assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in shown)
+    assert inert(shown, 2000) == shown
 
 
 def test_inert_text_still_tells_what_was_there() -> None:

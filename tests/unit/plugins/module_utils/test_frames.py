@@ -83,6 +83,39 @@ def test_a_long_control_frame_or_a_short_mask_is_refused_before_it_is_sent() -> 
             _frames.encode(opcode, data, mask)
 
 
+def everything(pieces: list[bytes]) -> tuple[list[_frames.Message], str | None]:
+    """All messages, and what broke the protocol behind them."""
+    reader, messages = FrameReader(), []
+    try:
+        for piece in [*pieces, b""]:
+            messages += reader.feed(piece)
+    except FrameError as error:
+        return messages, str(error)
+    return messages, None
+
+
+FRAMES = st.builds(served, st.sampled_from([0, 1, 2]), st.binary(max_size=300), st.booleans()) | st.builds(
+    served, st.sampled_from([8, 9, 10]), st.binary(max_size=125)
+)
+
+
+@given(st.lists(FRAMES | st.binary(max_size=6), max_size=8), st.lists(st.integers(1, 40), max_size=30))
+def test_any_bytes_in_any_pieces_are_the_same_messages_and_the_same_error(frames: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(frames)
+    pieces, rest = [], data
+    for cut in cuts:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    assert everything([*pieces, rest]) == everything([data])
+
+
+def test_a_message_before_a_broken_frame_is_not_lost() -> None:
+    reader = FrameReader()
+    assert [item.data for item in reader.feed(served(1, b"hello") + b"\xff\xff")] == [b"hello"]
+    with pytest.raises(FrameError, match="extension"):
+        reader.feed(b"")
+
+
 @given(st.lists(st.binary(max_size=30), max_size=20))
 def test_random_bytes_raise_nothing_but_frame_error(pieces: list[bytes]) -> None:
     reader = FrameReader()

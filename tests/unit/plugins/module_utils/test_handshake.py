@@ -269,3 +269,52 @@ def test_any_answer_is_somebodys(location: str, body: bytes, status: int) -> Non
         assert _handshake.recognise(answer, _era.UNKNOWN) in Kind
         _handshake.looks_like_login(answer)
         _handshake.redirects_to_login(answer, URL, URL.path)
+
+
+IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
+
+
+@given(IDS, st.lists(st.sampled_from(["ocpp1.6", "ocpp1.5", "x"]), max_size=2))
+def test_the_bytes_for_many_ids_are_those_for_one(charge_box_id: str, subprotocols: list[str]) -> None:
+    assert _handshake.preflights(URL, subprotocols)(charge_box_id) == (
+        _handshake.preflight(URL, charge_box_id, subprotocols).data
+    )
+
+
+@given(IDS)
+def test_any_id_is_sent_as_one_segment_that_decodes_to_itself(charge_box_id: str) -> None:
+    data = _handshake.preflights(URL, ("ocpp1.6",))(charge_box_id)
+    line, _end, rest = data.partition(b"\r\n")
+    method, target, version = line.split(b" ")
+    assert (method, version) == (b"GET", b"HTTP/1.1")
+    before, segment = target.decode("ascii").rsplit("/", 1)
+    assert before == URL.path and unquote(segment, errors="strict") == charge_box_id
+    assert segment not in (".", "..") and "?" not in segment and "#" not in segment
+    assert rest == b"Host: charge.test:8180\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+
+
+HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z0-9]{1,8}){0,3}", fullmatch=True) | st.ip_addresses(
+    v=6
+).map(lambda address: f"[{address}]")
+
+
+@given(
+    st.sampled_from(["ws", "wss"]), HOSTS, st.none() | st.integers(1, 65535),
+    st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters="?#/\\"), max_size=8)),
+)  # fmt: skip
+def test_a_url_that_is_read_is_written_as_one_that_reads_the_same(
+    scheme: str, host: str, port: int | None, segments: list[str]
+) -> None:
+    text = f"{scheme}://{host}{'' if port is None else f':{port}'}/{'/'.join(segments)}"
+    try:
+        url = _handshake.parse_url(text)
+    except InputError:
+        return
+    assert _handshake.parse_url(str(url)) == url
+    assert str(url).isascii() and str(url).isprintable() and " " not in str(url)
+
+
+@pytest.mark.parametrize("host", [".x", "a..b", "x" * 64 + ".example.net"])
+def test_a_host_that_would_only_fail_in_the_tls_handshake_is_refused_before(host: str) -> None:
+    with pytest.raises(InputError, match="no host name"):
+        _handshake.parse_url(f"wss://{host}/steve/websocket/CentralSystemService")

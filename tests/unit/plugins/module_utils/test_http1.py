@@ -201,6 +201,56 @@ def test_random_bytes_in_random_pieces_raise_nothing_but_not_http(pieces: list[b
         assert 100 <= answer.status <= 999
 
 
+def outcome(pieces: list[bytes]) -> tuple[object, ...]:
+    """What comes of an answer, however the pieces were cut. Whether the connection may be used again is not in it:
+    bytes that come later are not there yet."""
+    reader = AnswerReader(max_body=64)
+    try:
+        for piece in pieces:
+            if piece and reader.feed(piece):
+                break
+        answer = reader.eof()
+    except NotHttp as error:
+        return (error.failure.kind,)
+    return answer.status, answer.reason, answer.version, answer.headers, answer.body, answer.defect
+
+
+def singly(data: bytes) -> list[bytes]:
+    return [data[index : index + 1] for index in range(len(data))]
+
+
+@given(PIECES, st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n"]), st.lists(st.integers(1, 30), max_size=20))
+def test_any_bytes_in_any_pieces_come_to_the_same(pieces: list[bytes], start: bytes, cuts: list[int]) -> None:
+    data = start + b"".join(pieces)
+    cut_up, rest = [], data
+    for cut in cuts:
+        cut_up.append(rest[:cut])
+        rest = rest[cut:]
+    assert outcome([*cut_up, rest]) == outcome([data]) == outcome(singly(data))
+
+
+@given(
+    st.integers(200, 999), st.binary(max_size=80),
+    st.lists(st.tuples(st.from_regex(r"[A-Za-z-]{1,9}", fullmatch=True), st.text("az,; =09", max_size=20)), max_size=5),
+)  # fmt: skip
+def test_an_answer_in_one_piece_is_read_as_one_that_comes_byte_by_byte(
+    status: int, body: bytes, headers: list[tuple[str, str]]
+) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
+    data = b"HTTP/1.1 %d Hello\r\n%bContent-Length: %d\r\n\r\n%b" % (status, lines, len(body), body)
+    assert outcome([data]) == outcome(singly(data))
+
+
+def test_a_status_line_has_its_limit_in_one_piece_too() -> None:
+    assert "did not end within 8192" in sentence_of(b"HTTP/1.1 200 " + b"x" * 9000 + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", [b"Content-Length\x85", b"Content-Length\x0b", b"\x1cContent-Length"])
+def test_what_is_no_blank_makes_another_header(name: bytes) -> None:
+    answer = read(b"HTTP/1.1 200 OK\r\n" + name + b": 2\r\n\r\nhello")
+    assert answer.body == b"hello"
+
+
 ANSWERS = st.sampled_from(
     [
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 34\r\n\r\n" + b'Can "Upgrade" only to "WebSocket".',

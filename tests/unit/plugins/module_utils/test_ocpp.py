@@ -107,3 +107,24 @@ def test_a_boot_answer_with_odd_fields_is_read_as_far_as_it_goes() -> None:
     good = _ocpp.boot_answer({"status": "Accepted", "currentTime": "2026-11-23T01:02:03Z", "interval": 14400})
     assert (good.status, good.interval_s) == ("Accepted", 14400)
     assert good.time == datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+)
+
+
+@given(st.lists(JSON, max_size=5) | st.tuples(st.sampled_from([2, 3, 4]), st.text(max_size=36), JSON, JSON).map(list))
+def test_any_list_is_a_message_that_can_be_declined_or_an_error(value: list[object]) -> None:
+    with suppress(OcppError):
+        message = _ocpp.parse(json.dumps(value))
+        again = json.loads(_ocpp.not_supported(message).encode("utf-8"))
+        assert again[:3] == [4, message.id, "NotSupported"]
+
+
+@given(st.dictionaries(st.sampled_from(["status", "currentTime", "interval", "x"]), JSON))
+def test_any_payload_of_a_boot_answer_is_read_and_can_be_shown(payload: dict[str, object]) -> None:
+    answer = _ocpp.boot_answer(payload)
+    assert answer.status.isprintable() and (answer.current_time or "").isprintable()
+    assert answer.interval_s is None or isinstance(answer.interval_s, int)

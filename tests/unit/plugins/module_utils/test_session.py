@@ -140,6 +140,16 @@ def test_an_answer_in_pieces_is_put_together() -> None:
     assert row(talk)["session"]["boot"]["status"] == "Accepted"
 
 
+def test_an_answer_with_a_broken_frame_behind_it_is_an_answer() -> None:
+    def talk(visit: Visit) -> None:
+        visit.send(frame(accepted(boot_id(visit))) + b"\xff\xff")
+        visit.over.wait()
+
+    item = row(talk)
+    assert item["session"]["boot"]["status"] == "Accepted"
+    assert item["session"]["closed_code"] == 1006 and "broke the WebSocket protocol" in notes(item)
+
+
 @pytest.mark.parametrize("mode", ["handshake", "boot"])
 def test_a_wrong_accept_key_is_an_intermediary_and_gets_no_message(mode: str) -> None:
     seen: list[tuple[int, bytes]] = []
