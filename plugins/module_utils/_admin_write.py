@@ -4,9 +4,9 @@
 
 """The admin client that changes charge boxes, and one visit that makes them present or absent.
 
-A POST that worked is answered with a redirect to the list, one that SteVe refused with status 200 and the form, one that
-failed with status 200 and the error page, and both of the last two may come after the row was stored
-(``ChargePointsController``, ``GlobalControllerAdvice``). So no answer proves anything: every change is read back.
+A POST that worked is answered with a redirect to the list, one that SteVe refused with status 200 and the form, one
+that failed with status 200 and the error page, which may also come after the row was stored (``ChargePointsController``,
+``GlobalControllerAdvice``). So no answer proves anything: every change is read back.
 """
 
 from __future__ import annotations
@@ -265,8 +265,8 @@ class _Visit:
     def error(self, message: str) -> dict[str, object]:
         """The structured twin of the sentence about charge boxes that failed."""
         return {
-            "code": "charge-boxes-failed", "attempted": "bring the charge boxes to their state", "target": self._client.url,
-            "got": message, "advice": "Look at the key error of each entry of charge_boxes.",
+            "code": "charge-boxes-failed", "attempted": "bring the charge boxes to their state",
+            "target": self._client.url, "got": message, "advice": "Look at the key error of each entry of charge_boxes.",
         }  # fmt: skip
 
     # -- what is there -------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What SteVe's forms for charge boxes are called and take, release by release: the one place for these differences. Pure.
+"""What SteVe's forms for charge boxes are called and take, release by release: the one place for that. Pure.
 
 Read from ``ChargePointForm`` (``ChargePointFormForCreate`` from 3.13), ``Address``, ``ChargePointsController``,
 ``BatchInsertConverter`` and the views ``chargepointAdd.jsp``, ``chargepointDetails.jsp`` and ``00-address.jsp`` at the
@@ -66,8 +66,8 @@ class Dialect:
     Attributes:
         oldest: first release of the range.
         newest: last known release of the range.
-        constants: whether the registration status is ``ACCEPTED`` (an enum, from 3.13.0) instead of ``Accepted`` (a text
-            that is stored unchecked, so that a wrong spelling breaks the station).
+        constants: whether the registration status is ``ACCEPTED`` (an enum, from 3.13.0) instead of ``Accepted`` (a
+            text that is stored unchecked, so that a wrong spelling breaks the station).
         profiles: whether charge boxes have a security profile and a Basic password.
         latitude: field name.
         longitude: field name.
@@ -259,10 +259,11 @@ def filled_new(
 ) -> list[tuple[str, str]]:
     """The fields of the add form for one charge box.
 
-    What is not given is what the batch form stores: accepted, no connector status after transaction messages, profile 0.
+    What is not given is what the batch form stores: accepted, no connector status after transactions, profile 0.
     """
     usual: dict[str, str | bool | int | None] = {
-        "registration_status": "accepted", "insert_connector_status_after_transaction_msg": False, "security_profile": 0,
+        "registration_status": "accepted", "insert_connector_status_after_transaction_msg": False,
+        "security_profile": 0,
     }  # fmt: skip
     fields = filled(dialect, form, {**usual, **options}, password)
     fields = [(name, charge_box_id if name == ID else value) for name, value in fields]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the admin pages say that only who changes charge boxes reads. Pure; the structure facts stand at each function."""
+"""What the admin pages say that only who changes charge boxes reads. Pure; each function tells the structure."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def add_form(page: str) -> Form:
 def validation_messages(page: str) -> tuple[str, ...]:
     """SteVe's own words about fields it refused (inert, cut); empty when the page shows no such list.
 
-    The box (class ``error``, on the add page with the id ``singleError`` or ``batchError``) holds a sentence and a list. It
-    stands before any other text, with the messages as the first list of the page.
+    The box (class ``error``, on the add page with the id ``singleError`` or ``batchError``) holds a sentence and a list.
+    It stands before everything that an operator or a station wrote.
     """
     match = _ERROR_LIST.search(page)
     if match is None:
@@ -61,12 +61,12 @@ def validation_messages(page: str) -> tuple[str, ...]:
 def has_transactions(page: str, charge_box_id: str) -> bool | None:
     """Whether the page of all transactions of one charge box shows any; None when it cannot be told.
 
-    From 3.4.0 to 3.14.1 the page begins, in this order, with a list of messages when a parameter was refused, a GET form
-    whose selects tell by which charge box, type and period SteVe filtered (``All`` with the empty value is always marked
-    as well), and one table with a row per transaction. Its columns changed, its first heading did not. When SteVe refuses
-    a parameter, such as an id that violates its pattern, or reads it otherwise (from 3.11 on an id with a comma is two),
-    the table is empty too. So an empty table counts only when the form confirms the filter. Texts from stations in the
-    rows are not escaped; they can only add rows.
+    From 3.4.0 to 3.14.1 the page holds, in this order, a list of messages when a parameter was refused, a GET form
+    whose selects tell by which charge box, type and period SteVe filtered (``All`` with the empty value is always
+    marked as well), and one table with a row per transaction. Its columns changed, its first heading did not. When
+    SteVe refuses a parameter, such as an id that violates its pattern, or reads it otherwise (from 3.11 on an id with a
+    comma is two), the table is empty too. So an empty table counts only when the form confirms the filter. Texts from
+    stations in the rows are not escaped; they can only add rows.
 
     Raises:
         UnrecognisedPage: it is another page.

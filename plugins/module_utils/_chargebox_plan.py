@@ -4,8 +4,8 @@
 
 """What has to be done so that charge boxes are in SteVe as wanted: desired and current in, steps out. Pure.
 
-The same steps are what check mode shows and what is carried out. A step knows ``before`` and ``after``: only the options
-that are managed, None where the charge box is absent, and never a password.
+The same steps are what check mode shows and what is carried out. A step knows ``before`` and ``after``: only the
+options that are managed, None where the charge box is absent, and never a password.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ADDRESS_OPTIONS = (
     "street", "house_number", "zip_code", "city", "country", "latitude", "longitude", "time_zone",
 )  # fmt: skip
 _HIDDEN, _NEW_HIDDEN = "(value hidden)", "(new value hidden)"
-_PASSWORD = "auth_password"  # noqa: S105 - the name of an option
+_PASSWORD = "auth_password"
 
 Values = Mapping[str, Any]
 
@@ -160,8 +160,8 @@ def wanted_box(charge_box_id: str, given: Mapping[str, Any]) -> Wanted:
 
 
 _OPTIONS = (
-    "registration_status", *TEXT_OPTIONS, "insert_connector_status_after_transaction_msg", "security_profile", _PASSWORD,
-    "address",
+    "registration_status", *TEXT_OPTIONS, "insert_connector_status_after_transaction_msg", "security_profile",
+    _PASSWORD, "address",
 )  # fmt: skip
 
 
@@ -190,8 +190,9 @@ def _password(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise InputError(
-            _PASSWORD, "it is no text", "Write it in quotes, because YAML reads digits as numbers and would change them."
-        )
+            _PASSWORD, "it is no text",
+            "Write it in quotes, because YAML reads digits as numbers and would change them.",
+        )  # fmt: skip
     if value != names.normal_text(value) or not value.isprintable():
         raise InputError(
             _PASSWORD, "it begins or ends with a blank, or contains a character that is not printable",
@@ -228,12 +229,13 @@ def present(
 
 def _creation(wanted: Wanted, adding: Dialect | None, lengths: tuple[int, int] | None) -> Step:
     if wanted.id != names.normal_text(wanted.id):
-        return _refused(wanted, None, f"The id {inert(wanted.id, 60)!r} begins or ends with a blank, which SteVe removes.")
+        why = f"The id {inert(wanted.id, 60)!r} begins or ends with a blank, which SteVe removes."
+        return _refused(wanted, None, why)
     if wanted.is_plain and not names.REFUSED_CHARACTERS & set(wanted.id):
         return Step(wanted, BATCH, wanted.id, None, None, {})
     problem = None
     if adding is not None:
-        problem = _problem(wanted, adding, {"security_profile": 0}, has_password=False, lengths=lengths)
+        problem = _problem(wanted, adding, has_password=False, lengths=lengths)
     if problem:
         return _refused(wanted, None, problem)
     after = dict(wanted.options)
@@ -253,7 +255,7 @@ def _update(
     before = {name: values[name] for name in wanted.options}
     after = dict(wanted.options)
     changes = before != after
-    problem = _problem(wanted, dialect, values, bool(known), lengths if write else None)
+    problem = _problem(wanted, dialect, bool(known), lengths if write else None)
     if problem is None and (changes or write) and not form.value(names.STATUS):
         if "registration_status" not in wanted.options:
             problem = (
@@ -282,9 +284,8 @@ def absent(wanted: Wanted, current: Current | None, transactions: bool | None, f
         return Step(wanted, NONE, wanted.id, None, None, None)
     if transactions is not False and not force:
         why = "It has transactions" if transactions else "Whether it has transactions cannot be told"
-        return _refused(
-            wanted, current, f"{why}; SteVe deletes them with the charge box. Say force: true to delete it all the same."
-        )
+        advice = "SteVe deletes them with the charge box. Say force: true to delete it all the same."
+        return _refused(wanted, current, f"{why}; {advice}")
     return Step(wanted, DELETE, current.id, current.pk, {}, None, current=current)
 
 
@@ -306,7 +307,7 @@ def unproved(step: Step, why: str) -> Step:
 
 
 def _problem(
-    wanted: Wanted, dialect: Dialect, values: Values, has_password: bool, lengths: tuple[int, int] | None
+    wanted: Wanted, dialect: Dialect, has_password: bool, lengths: tuple[int, int] | None
 ) -> str | None:
     """Why SteVe would refuse what is wanted, or silently ignore it."""
     given = {**wanted.options, _PASSWORD: wanted.password}

@@ -14,7 +14,8 @@ description:
     SteVe has then, and signs out again.
   - Works with every release from 3.4 on, because all of them have the same forms. What differs is read from the forms.
   - Only what is given is managed. Everything else of a charge box stays as it is.
-  - An id that SteVe refuses is named with SteVe's reason, and the others are done all the same. The task fails at the end.
+  - An id that SteVe refuses is named with SteVe's reason, and the others are done all the same. The task fails at the
+    end.
 extends_documentation_fragment:
   - chargeops.steve._steve.connection
   - chargeops.steve._steve.attributes
@@ -48,8 +49,8 @@ options:
   charge_box_id:
     description:
       - Charge boxes that share the other options, given as a list of strings.
-      - Which id is which charge box is SteVe's decision. By default its data base ignores case, accents and blanks at the
-        end.
+      - Which id is which charge box is SteVe's decision. By default its data base ignores case, accents and blanks at
+        the end.
     type: raw
     default: []
   charge_boxes:
@@ -182,8 +183,9 @@ options:
     default: on_create
   address: *address
 notes:
-  - Ids without any option are registered by SteVe's form for many ids, 1,000 in one request. With options, or with one of
-    the characters C(= / ( ) < >) in the id, every charge box takes a request. Either way the rest of the row is the same.
+  - Ids without any option are registered by SteVe's form for many ids, 1,000 in one request. With options, or with one
+    of the characters C(= / ( ) < >) in the id, every charge box takes a request. Either way the rest of the row is the
+    same.
   - Up to SteVe 3.12 a batch that fails leaves some of its ids registered. They count as done, and the rest is tried
     again in halves until every refused id has its own reason.
   - Every change is read back, because SteVe answers with status 200 or a redirect whatever happened.
@@ -318,7 +320,7 @@ def work(params: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     names = ("url", "username", "password", "timeout", "deadline", "connect_to")
     tls_names = ("validate_certs", "ca_path", "client_cert", "client_key")
     client = _admin_write.AdminWriter(**{name: params[name] for name in names + tls_names})
-    always = params["update_auth_password"] == "always"
+    always = params["update_auth_password"] != "on_create"
     return _admin_write.ensure(client, wanted, params["state"], params["force"], always, check_mode, era)
 
 
