@@ -5,8 +5,8 @@
 """The admin client that changes charge boxes, and one visit that makes them present or absent.
 
 A POST that worked is answered with a redirect to the list, one that SteVe refused with status 200 and the form, one
-that failed with status 200 and the error page, which may also come after the row was stored (``ChargePointsController``,
-``GlobalControllerAdvice``). So no answer proves anything: every change is read back.
+that failed with status 200 and the error page, which may also come after the row was stored
+(``ChargePointsController``, ``GlobalControllerAdvice``). So no answer proves anything: every change is read back.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def ensure(
     wanted: Sequence[plan.Wanted],
     state: str,
     force: bool = False,
-    always: bool = False,
+    update: str = "on_create",
     check_mode: bool = False,
     era: Era | None = None,
 ) -> dict[str, object]:
@@ -224,7 +224,7 @@ def ensure(
         wanted: the charge boxes, each once.
         state: ``present`` | ``absent``.
         force: delete in spite of transactions.
-        always: write passwords also where SteVe has one.
+        update: ``on_create`` writes a password where SteVe has none, ``always`` in any case.
         check_mode: plan, and write nothing.
         era: the release, when the operator named it.
 
@@ -238,7 +238,7 @@ def ensure(
             steps = [visit.absent(one, found, force) for one in wanted]
         else:
             lengths = names.password_lengths(era)
-            steps = [visit.present(one, found, always, lengths) for one in wanted]
+            steps = [visit.present(one, found, update == "always", lengths) for one in wanted]
         warnings: dict[str, str] = {}
         if not check_mode:
             steps, warnings = visit.carried_out(steps)
@@ -266,7 +266,8 @@ class _Visit:
         """The structured twin of the sentence about charge boxes that failed."""
         return {
             "code": "charge-boxes-failed", "attempted": "bring the charge boxes to their state",
-            "target": self._client.url, "got": message, "advice": "Look at the key error of each entry of charge_boxes.",
+            "target": self._client.url, "got": message,
+            "advice": "Look at the key error of each entry of charge_boxes.",
         }  # fmt: skip
 
     # -- what is there -------------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ def add_form(page: str) -> Form:
 def validation_messages(page: str) -> tuple[str, ...]:
     """SteVe's own words about fields it refused (inert, cut); empty when the page shows no such list.
 
-    The box (class ``error``, on the add page with the id ``singleError`` or ``batchError``) holds a sentence and a list.
-    It stands before everything that an operator or a station wrote.
+    The box (class ``error``, on the add page with the id ``singleError`` or ``batchError``) holds a sentence and a
+    list. It stands before everything that an operator or a station wrote.
     """
     match = _ERROR_LIST.search(page)
     if match is None:

@@ -29,7 +29,7 @@ ADDRESS_OPTIONS = (
     "street", "house_number", "zip_code", "city", "country", "latitude", "longitude", "time_zone",
 )  # fmt: skip
 _HIDDEN, _NEW_HIDDEN = "(value hidden)", "(new value hidden)"
-_PASSWORD = "auth_password"
+_BASIC = "auth_password"
 
 Values = Mapping[str, Any]
 
@@ -156,12 +156,12 @@ def wanted_box(charge_box_id: str, given: Mapping[str, Any]) -> Wanted:
     for part, value in (given.get("address") or {}).items():
         if value is not None:
             options[f"address.{part}"] = _address_part(part, str(value))
-    return Wanted(charge_box_id, options, _password(given.get(_PASSWORD)))
+    return Wanted(charge_box_id, options, _password(given.get(_BASIC)))
 
 
 _OPTIONS = (
     "registration_status", *TEXT_OPTIONS, "insert_connector_status_after_transaction_msg", "security_profile",
-    _PASSWORD, "address",
+    _BASIC, "address",
 )  # fmt: skip
 
 
@@ -190,12 +190,12 @@ def _password(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise InputError(
-            _PASSWORD, "it is no text",
+            _BASIC, "it is no text",
             "Write it in quotes, because YAML reads digits as numbers and would change them.",
         )  # fmt: skip
     if value != names.normal_text(value) or not value.isprintable():
         raise InputError(
-            _PASSWORD, "it begins or ends with a blank, or contains a character that is not printable",
+            _BASIC, "it begins or ends with a blank, or contains a character that is not printable",
             "SteVe would cut it; choose another one.",
         )  # fmt: skip
     return value
@@ -240,7 +240,7 @@ def _creation(wanted: Wanted, adding: Dialect | None, lengths: tuple[int, int] |
         return _refused(wanted, None, problem)
     after = dict(wanted.options)
     if wanted.password is not None:
-        after[_PASSWORD] = _NEW_HIDDEN
+        after[_BASIC] = _NEW_HIDDEN
     return Step(wanted, SINGLE, wanted.id, None, None, after, password=wanted.password is not None)
 
 
@@ -265,8 +265,8 @@ def _update(
     if problem:
         return _refused(wanted, current, problem, before)
     if write:
-        before[_PASSWORD] = _HIDDEN if known else None
-        after[_PASSWORD] = _NEW_HIDDEN
+        before[_BASIC] = _HIDDEN if known else None
+        after[_BASIC] = _NEW_HIDDEN
     kind = UPDATE if changes or write else NONE
     return Step(wanted, kind, current.id, current.pk, before, after, password=write, current=current)
 
@@ -310,7 +310,7 @@ def _problem(
     wanted: Wanted, dialect: Dialect, has_password: bool, lengths: tuple[int, int] | None
 ) -> str | None:
     """Why SteVe would refuse what is wanted, or silently ignore it."""
-    given = {**wanted.options, _PASSWORD: wanted.password}
+    given = {**wanted.options, _BASIC: wanted.password}
     lacking = names.unsupported(dialect, given)
     if lacking:
         return f"This SteVe does not have {', '.join(lacking)}; its form looks like {dialect}."
@@ -347,13 +347,13 @@ def compared(step: Step, now: Current | None, why: str | None = None) -> Step:
     stored = {name: values[name] for name in step.wanted.options}
     differing = sorted(name for name, value in step.wanted.options.items() if stored[name] != value)
     if step.password and not names.has_password(now.form):
-        differing.append(_PASSWORD)
+        differing.append(_BASIC)
     # Whether another password replaced the one before cannot be seen; only SteVe's answer tells.
-    unseen = step.password and step.before is not None and step.before.get(_PASSWORD) is not None
+    unseen = step.password and step.before is not None and step.before.get(_BASIC) is not None
     if not differing and (why is None or not unseen):
         return step
     if step.password:
-        stored[_PASSWORD] = _HIDDEN if names.has_password(now.form) else None
+        stored[_BASIC] = _HIDDEN if names.has_password(now.form) else None
     happened = why or f"SteVe answered as if it were stored, but it has another {', '.join(differing)} now."
     # Something may have been stored all the same: what is there now is what counts.
     return replace(step, kind=REFUSED if stored == step.before else step.kind, after=stored, error=happened)

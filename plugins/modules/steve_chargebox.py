@@ -159,8 +159,8 @@ options:
     type: str
   insert_connector_status_after_transaction_msg:
     description:
-      - Whether SteVe itself sets the connector's status when a transaction begins or ends. A new charge box has V(false)
-        unless given, as it has when SteVe's form for many ids is used.
+      - Whether SteVe itself sets the connector's status when a transaction begins or ends. A new charge box has
+        V(false) unless given, as it has when SteVe's form for many ids is used.
     type: bool
   security_profile:
     description:
@@ -320,8 +320,8 @@ def work(params: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     names = ("url", "username", "password", "timeout", "deadline", "connect_to")
     tls_names = ("validate_certs", "ca_path", "client_cert", "client_key")
     client = _admin_write.AdminWriter(**{name: params[name] for name in names + tls_names})
-    always = params["update_auth_password"] != "on_create"
-    return _admin_write.ensure(client, wanted, params["state"], params["force"], always, check_mode, era)
+    rules = {"force": params["force"], "update": params["update_auth_password"], "check_mode": check_mode}
+    return _admin_write.ensure(client, wanted, params["state"], era=era, **rules)
 
 
 def argument_spec() -> dict[str, Any]:
