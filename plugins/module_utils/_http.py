@@ -21,7 +21,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _options
@@ -191,7 +191,9 @@ class HttpClient:
         """
         return self._exchange("GET", path, None, attempted, timeout)
 
-    def post_form(self, path: str, fields: Mapping[str, str], attempted: str) -> Answer:
+    def post_form(
+        self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]], attempted: str
+    ) -> Answer:
         """POST a form to a path below the context; errors as for `get`."""
         return self._exchange("POST", path, urlencode(fields).encode("ascii"), attempted)
 

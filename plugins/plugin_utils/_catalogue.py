@@ -366,7 +366,10 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",
         "SteVe refuses the handshake of every id that is not registered.", _IDS, ("admin", "probe"),
-        Remedy("Register it, or correct the id in the charger.", "operator", None),
+        Remedy(
+            "Write it into steve_charge_boxes and have it registered, or correct the id in the charger.",
+            "steve_chargebox", _TO_BOXES,
+        ),
         "unknown-list",
     ),
     _later("charge-box-id-near-miss", "registration", FAIL, CHARGE_BOX, "A very similar id is registered",
