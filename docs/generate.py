@@ -30,6 +30,10 @@ Every question that `chargeops.steve.diagnose` asks has an id. Ids are stable. A
 `blocked` (another failure explains what was seen), `skipped` (not asked, with the reason) or `unknown` (could not be
 answered, with the reason and, where several causes remain, the candidates).
 
+A question about a hop is a warning instead of a failure where only some addresses of a name are ill (the others are
+used for everything else), and where the direct hop is ill but the proxy gets through. That a prober has no IPv6 is no
+finding. Neither is another address than expected (NAT, load balancers): only what a server answers tells whose it is.
+
 Questions marked *not built yet* are reported as skipped.
 """
 

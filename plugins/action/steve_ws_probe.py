@@ -17,14 +17,19 @@ class ActionModule(ObservingAction):
     """One probe of one host's SteVe, sent from the host the task is delegated to."""
 
     def document(self, result: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """An observation that holds nothing but this probe."""
+        """An observation that holds nothing but this probe and what its TLS endpoint presents."""
         probe = {
             key: value
             for key, value in result.items()
             if key not in ("failed", "invocation", "msg") and not key.startswith("_")
         }
+        endpoints = probe.pop("tls", None)
         part = {"status": "ok", "reason": None, "elapsed_s": probe.get("elapsed_s", 0.0), "data": [probe]}
-        return {**self._frame(variables), "reached": True, "era": probe["era"], "parts": {"probes": part}}
+        parts = {"probes": part}
+        if endpoints is not None:
+            spent = round(sum(item.get("elapsed_s") or 0.0 for item in endpoints), 3)
+            parts["tls"] = {"status": "ok", "reason": None, "elapsed_s": spent, "data": endpoints}
+        return {**self._frame(variables), "reached": True, "era": probe["era"], "parts": parts}
 
     def lost(self, reason: str, variables: dict[str, Any]) -> dict[str, Any]:
         """A vantage that sent nothing; it says nothing about the host."""

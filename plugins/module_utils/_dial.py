@@ -22,6 +22,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 #: Addresses of one name that are dialled.
 MAX_ADDRESSES = 16
+#: Errors of the prober itself when it has no IPv6; a router's answer comes later and by another way.
+_NO_IPV6_HERE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _CLOSED_BY_PEER = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 #: What OpenSSL says when the other side does not answer in TLS at all.
 _NOT_TLS = (
@@ -86,7 +88,7 @@ class Dialled:
 
     @property
     def outcome(self) -> str:
-        """``connected`` | ``refused`` | ``timeout`` | ``unreachable`` | ``deadline``."""
+        """``connected`` | ``refused`` | ``timeout`` | ``unreachable`` | ``no-ipv6`` | ``deadline``."""
         return "connected" if self.failure is None else self.failure.kind.replace("connect-", "")
 
 
@@ -165,7 +167,7 @@ def begin_connect(address: Address) -> tuple[socket.socket | None, Failure | Non
     try:
         sock = socket.socket(address.family, socket.SOCK_STREAM)
     except OSError as error:
-        return None, connect_failure(address, error.errno or errno.EADDRNOTAVAIL)
+        return None, _failure_here(address, error.errno or errno.EADDRNOTAVAIL)
     sock.setblocking(False)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -175,7 +177,15 @@ def begin_connect(address: Address) -> tuple[socket.socket | None, Failure | Non
     if code in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
         return sock, None
     sock.close()
-    return None, connect_failure(address, code)
+    return None, _failure_here(address, code)
+
+
+def _failure_here(address: Address, code: int) -> Failure | None:
+    """The failure that an errno stands for which came before any packet was sent."""
+    if address.family == socket.AF_INET6 and code in _NO_IPV6_HERE:
+        where = f"{address.text} port {address.port}"
+        return Failure("no-ipv6", f"{where} was not tried: where the probe was sent from there is no IPv6")
+    return connect_failure(address, code)
 
 
 def connect_failure(address: Address, code: int) -> Failure | None:

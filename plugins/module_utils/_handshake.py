@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Callable, Optional, Sequence
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _http1
+from ansible_collections.chargeops.steve.plugins.module_utils import _http1, _options
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer
@@ -53,6 +53,11 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: SteVe's default pattern since 3.5.1/3.6.1/3.7.1 (ChargeBoxIdValidator), beside "no outer white space".
 _DEFAULT_PATTERN = re.compile(r"[^=/()<>]*", re.DOTALL)
+#: White space as that check sees it (Java's String.strip): no-break spaces are none, real servers accept ids with them.
+_JAVA_WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
+    "\u3000"
+)
 #: What the firewall in front of SteVe (Jetty's URI checks, Spring's StrictHttpFirewall) refuses in a path.
 _FIREWALL = re.compile(r"[/\\%;\x00-\x1f\x7f\u2028\u2029]")
 
@@ -103,13 +108,16 @@ class WsUrl:
         return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}"
 
 
-def parse_url(text: str) -> WsUrl:
+def parse_url(text: str, option: str = "url") -> WsUrl:
     """The WebSocket URL that a charger is configured with, less the id; a trailing slash is left aside.
+
+    Args:
+        text: the URL.
+        option: the option that it stands in, for the sentence of an error.
 
     Raises:
         InputError: no ws(s) URL, or more than scheme, host, port and path. The sentence shows no credentials.
     """
-    option = "url"
     advice = "Give e.g. ws://charge.example.net:8180/steve/websocket/CentralSystemService."
     if not text or any(character <= " " or character == "\x7f" for character in text):
         raise InputError(option, "it is empty or contains a blank or a control character", advice)
@@ -125,6 +133,10 @@ def parse_url(text: str) -> WsUrl:
         raise InputError(option, "it does not begin with ws:// or wss:// and a host", advice)
     if "@" in parts.netloc:
         raise InputError(option, "it contains a user name", "Give passwords of charge boxes in the option passwords.")
+    if "%" in host:
+        raise InputError(option, f"its host {inert(host, 60)} has a scope", f"{_options.SCOPE} {advice}")
+    if "[" in parts.netloc and not _options.is_ipv6(host):
+        raise InputError(option, f"its host {inert(host, 60)} is no IPv6 address", advice)
     if parts.query or parts.fragment:
         raise InputError(option, "it has a query or a fragment", "End it after the path.")
     if port == 0:
@@ -168,7 +180,7 @@ def encode_id(charge_box_id: str) -> str:
 
 def violates_default_pattern(charge_box_id: str) -> bool:
     """Whether SteVe's default check refuses an id (an operator can configure another pattern)."""
-    trimmed = charge_box_id.strip()
+    trimmed = charge_box_id.strip(_JAVA_WHITE_SPACE)
     return not trimmed or trimmed != charge_box_id or _DEFAULT_PATTERN.fullmatch(charge_box_id) is None
 
 

@@ -79,10 +79,10 @@ class Failure:
 
     Attributes:
         kind: ``unresolved`` (the name has no address), ``refused`` (RST to the SYN), ``connect-timeout`` (nothing to
-            the SYN), ``unreachable`` (ICMP, or no route), ``tls`` (the handshake failed), ``tls-plain`` (the other
-            side does not seem to speak TLS), ``tls-alert`` (a TLS record came to a plain request), ``closed`` (closed
-            or reset without a byte), ``timeout`` (connected, no answer in time), ``not-http`` (an answer that is no
-            HTTP), ``deadline`` (the deadline of the whole call came first).
+            the SYN), ``unreachable`` (ICMP, or no route), ``no-ipv6`` (the prober has none), ``tls`` (the handshake
+            failed), ``tls-plain`` (the other side does not seem to speak TLS), ``tls-alert`` (a TLS record came to a
+            plain request), ``closed`` (closed or reset without a byte), ``timeout`` (connected, no answer in time),
+            ``not-http`` (an answer that is no HTTP), ``deadline`` (the deadline of the whole call came first).
         sentence: what happened, for a person; remote text in it is cut and inert.
     """
 

@@ -104,12 +104,20 @@ _NETWORK = {
     "timeout": ("http-timeout", "http"),
     "not-http": ("not-http", "http"),
 }
+#: The findings of dialling.
+NETWORK_CONNECT = ("tcp-refused", "tcp-timeout", "host-unreachable")
 #: When several addresses failed differently, the failure that says most; a missing IPv6 route says least.
 _NETWORK_ORDER = ("connect-timeout", "refused", "unreachable")
+
 
 _PLAIN_TO_TLS_TEXTS = ("plain http request was sent to https port", "http request to an https server")
 #: Statuses with which SteVe itself refuses on the WebSocket path.
 _OWN_STATUSES = (400, 401, 404, 405, 426)
+
+
+def network_finding(failure: Failure) -> str | None:
+    """Id of the finding that a failure of the network stands for, None when it stays open."""
+    return _NETWORK[failure.kind][0] if failure.kind in _NETWORK else None
 
 
 def unreachable(failures: list[Failure]) -> Endpoint:
@@ -117,8 +125,10 @@ def unreachable(failures: list[Failure]) -> Endpoint:
     kinds = {failure.kind for failure in failures}
     kind = next((item for item in _NETWORK_ORDER if item in kinds), failures[0].kind)
     evidence = tuple(note(sentence) for sentence in dict.fromkeys(failure.sentence for failure in failures))
-    if kind == "deadline":
-        return Endpoint("unreachable", None, "connect", ("tcp-timeout",), evidence)
+    if kind in ("deadline", "no-ipv6"):
+        # A prober without IPv6 says nothing about a server that has nothing else.
+        candidates = ("tcp-timeout",) if kind == "deadline" else NETWORK_CONNECT
+        return Endpoint("unreachable", None, "connect", candidates, evidence)
     finding, stage = _NETWORK[kind]
     return Endpoint("unreachable", finding, stage, (), evidence)
 
@@ -329,6 +339,14 @@ def _may_be_an_old_refusal(case: EndpointCase, answer: Answer) -> bool:
     return bare and unknown and not _handshake.has_mark(answer)
 
 
+def _is_cloudflare_gateway(answer: Answer) -> bool:
+    """Whether Cloudflare says that it does not reach the origin: refused, silent, no route, slow, TLS.
+
+    Source: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+    """
+    return 521 <= answer.status <= 526 and "cloudflare" in (answer.header("server") or "").lower()
+
+
 def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
     """Somebody else answers on the WebSocket path."""
     evidence = (path.evidence("this is not SteVe's answer"), case.seen[Ask.SIGNIN].evidence())
@@ -350,10 +368,10 @@ def _stranger(case: EndpointCase, path: Seen, answer: Answer) -> Endpoint | Ask:
             return _wrong("proxy-login-wall", "path", evidence)
         direct = case.hop == "direct"
         return _open(("wrong-context-path",) if direct else ("proxy-login-wall", "proxy-no-route"), evidence)
-    if status == 504 and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
+    if status in (504, 524) and case.kind(Ask.SIGNIN) is Kind.SIGNIN_PAGE:
         # SteVe without its data base hangs on the WebSocket path only, and the proxy gave up first.
         return _open(("proxy-bad-gateway", "db-unreachable"), evidence)
-    finding = _STRANGERS.get(status)
+    finding = "proxy-bad-gateway" if _is_cloudflare_gateway(answer) else _STRANGERS.get(status)
     if finding is None:
         return _open((), evidence)
     if finding == "proxy-no-route" and case.hop == "direct":

@@ -22,11 +22,13 @@ from urllib.parse import urlsplit
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
     _docker,
+    _handshake,
     _ids,
     _nginx_files,
     _nginx_view,
     _options,
     _probe,
+    _tls_chain,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
@@ -37,7 +39,10 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi", "tls")
+_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi")
+#: Seconds that the look at TLS endpoints may take.
+_TLS_S = 20.0
+_STRAIGHT = "the public URL leads straight to SteVe's own port"
 
 
 @dataclass
@@ -78,7 +83,7 @@ def options_from(params: dict[str, Any]) -> Options:
     dedicated = params["probe_charge_box_id"]
     return Options(
         run_id=params["run_id"], host=params["host"] or socket.gethostname(), url=_base_url(params["url"]),
-        public_ws_url=params["public_ws_url"] or None, project_dir=params["project_dir"] or None,
+        public_ws_url=_public_url(params["public_ws_url"]), project_dir=params["project_dir"] or None,
         project_name=params["project_name"] or None, compose_files=params["compose_files"],
         app_service=params["app_service"], db_service=params["db_service"], nginx_conf=params["nginx_conf"],
         nginx_command=params["nginx_command"] or ["nginx"], username=params["username"], password=params["password"],
@@ -91,11 +96,20 @@ def options_from(params: dict[str, Any]) -> Options:
     )  # fmt: skip
 
 
+def _public_url(url: str | None) -> str | None:
+    """The chargers' URL as it was given, checked as a whole; None when there is none."""
+    if url:
+        _handshake.parse_url(url, "public_ws_url")
+    return url or None
+
+
 def _base_url(url: str) -> str:
     """SteVe's base URL, checked as far as the parts need it."""
     try:
         parts = urlsplit(url.strip())
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A scope (fe80::1%eth0) is the name of an interface; it cannot be part of a Host header.
+        valid = valid and "%" not in parts.netloc
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username is not None:
@@ -132,6 +146,7 @@ class Observer:
         self._part("env", self._env)
         self._part("nginx", self._nginx)
         self._part("admin", self._admin)
+        self._part("tls", self._tls)
         self._part("probes", self._probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
         return {
@@ -248,6 +263,32 @@ class Observer:
             "sessions_error": data.get("sessions_error"),
         }
 
+    def _tls(self) -> list[dict[str, Any]]:
+        places = self._tls_places()
+        if not places:
+            raise Skipped("neither steve_url nor steve_public_ws_url uses TLS")
+        deadline = min(self._left(), _TLS_S)
+        return _tls_chain.look(places, "host", self.options.timeout, deadline, self.options.ca_path)
+
+    def _tls_places(self) -> list[_tls_chain.Place]:
+        """Every TLS endpoint on the way: the chargers' name first, dialled where it stands."""
+        direct, public = urlsplit(self.options.url), urlsplit(self.options.public_ws_url or "")
+        own = (direct.hostname or "", _port(direct))
+        places = []
+        if public.scheme == "wss" and public.hostname:
+            target, reason = self._proxy_target()
+            dial = _options.host_and_port(target)
+            if dial is not None:
+                places.append(_tls_chain.Place("proxy", public.hostname, dial))
+            elif reason == _STRAIGHT:
+                places.append(_tls_chain.Place("direct", public.hostname, own))
+            else:
+                # It ends elsewhere, at a load balancer; what it presents is the same from here.
+                places.append(_tls_chain.Place("public", public.hostname, (public.hostname, _port(public))))
+        if direct.scheme == "https":
+            places.append(_tls_chain.Place("direct", own[0], own))
+        return list(dict.fromkeys(places))
+
     # -- the probes ------------------------------------------------------------------------------------------
 
     def _probes(self) -> list[dict[str, Any]]:
@@ -285,10 +326,13 @@ class Observer:
         return self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate)
 
     def _probe(self, hop: str, url: str, connect_to: str | None, ids: list[str], last_gate: bool) -> dict[str, Any]:
+        # A certificate that this host refuses must not hide the rest of the path, and the chargers' trust store is
+        # another one anyway: the probe goes on without verification then, and without any credential.
+        refused = self.options.validate_certs and _tls_chain.is_refused(self.parts["tls"]["data"] or [], hop)
         request = _probe.ProbeRequest(
             url=url,
             charge_box_ids=ids,
-            passwords=self.options.passwords,
+            passwords={} if refused else self.options.passwords,
             subprotocols=self.options.subprotocols,
             last_gate=last_gate,
             gate_charge_box_id=self._gate_id(ids),
@@ -296,9 +340,11 @@ class Observer:
             vantage="host",
             connect_to=connect_to,
             era=self.era,
+            # Through a proxy another SteVe may answer, whatever is known of this host's.
+            detect_era=hop != "direct",
             timeout=self.options.timeout,
             deadline=max(min(self._left(), self.options.deadline / 2), 1.0),
-            validate_certs=self.options.validate_certs,
+            validate_certs=self.options.validate_certs and not refused,
             ca_path=self.options.ca_path,
         )
         return _probe.probe(request)
@@ -333,12 +379,13 @@ class Observer:
         direct = urlsplit(self.options.url)
         name, port = public.hostname or "", _port(public)
         if port == _port(direct) and (name == direct.hostname or _is_local(direct.hostname or "")):
-            return None, "the public URL leads straight to SteVe's own port"
+            return None, _STRAIGHT
         nginx = self.parts["nginx"]
         if nginx["status"] == "ok" and nginx["data"].get("selected"):
             return f"{_listen_address(nginx['data']['selected'], port)}:{port}", ""
-        if _listens("127.0.0.1", port):
-            return f"127.0.0.1:{port}", ""
+        for address in ("127.0.0.1", "::1"):
+            if _listens(address, port):
+                return f"[{address}]:{port}" if ":" in address else f"{address}:{port}", ""
         return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
 
     def _extensions_left_alone(self) -> bool:

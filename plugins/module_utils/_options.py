@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from typing import Any
 
@@ -15,6 +16,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 #: Width of SteVe's column charge_box.charge_box_id in every release; a longer id cannot be registered.
 MAX_CHARGE_BOX_ID = 255
+#: Why an address such as ``fe80::1%eth0`` is refused.
+SCOPE = "What stands behind the % is the name of an interface of one machine, so chargers cannot use it."
 
 
 def connection_spec() -> dict[str, Any]:
@@ -138,11 +141,23 @@ def host_and_port(value: str | None, option: str = "connect_to") -> tuple[str, i
         host = host[1:-1]
     elif ":" in host:
         raise InputError(option, f"{inert(value, 60)} has no port that can be told from the address", advice)
+    if "%" in host:
+        raise InputError(option, f"{inert(value, 60)} has a scope", f"{SCOPE} {advice}")
+    if value.startswith("[") and not is_ipv6(host):
+        raise InputError(option, f"{inert(host, 60)} is no IPv6 address", advice)
     if not colon or not host or any(character <= " " or character in "/@[]" for character in host):
         raise InputError(option, f"{inert(value, 60)} is not host:port", advice)
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise InputError(option, f"{inert(port, 20)} is no port", advice)
     return host, int(port)
+
+
+def is_ipv6(host: str) -> bool:
+    """Whether this is an IPv6 address without scope."""
+    try:
+        return "%" not in host and ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _kind(value: Any) -> str:

@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils import (
+    _addresses,
     _dial,
     _era,
     _handshake,
@@ -28,9 +29,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _interpret_endpoint,
     _interpret_upgrade,
     _options,
+    _same_steve,
     _session,
 )
-from ansible_collections.chargeops.steve.plugins.module_utils._dial import Clock
+from ansible_collections.chargeops.steve.plugins.module_utils._dial import Address, Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import Kind
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
@@ -73,6 +75,7 @@ class ProbeRequest:
         timeout: seconds for one request.
         deadline: seconds for everything.
         era: release if it is known, None to detect it.
+        detect_era: whether to look for the release even where it is known, to tell one SteVe from another.
         ask_ids: False to look at endpoint and gates only.
         check_mode: True to open no session whatever the mode.
     """
@@ -97,6 +100,7 @@ class ProbeRequest:
     timeout: float = 10.0
     deadline: float = 60.0
     era: _era.Era | None = None
+    detect_era: bool = False
     ask_ids: bool = True
     check_mode: bool = False
 
@@ -171,7 +175,10 @@ class _Probe:
         self._from = clock.now()
         self._ends_at = self._started + request.deadline
         self._wires: list[Wire] = []
-        self._addresses: list[dict[str, Any]] = []
+        self._addresses: list[_addresses.AddressRow] = []
+        self._others: list[tuple[_addresses.AddressRow, Address]] = []
+        self._signin: Seen | None = None
+        self._era_seen: _era.Era | None = None
         self._sessions_opened = 0
         self._accepted: dict[str, None] = {}
         self._accepting: Answer | None = None
@@ -191,6 +198,8 @@ class _Probe:
                 upgrade = self._gates()
                 if self._request.mode != "preflight":
                     upgrade = self._open_sessions(upgrade)
+            # Last, so that an address that hangs costs nothing but what is left of the time.
+            self._ask_other_addresses()
         finally:
             for wire in self._wires:
                 wire.close()
@@ -202,6 +211,13 @@ class _Probe:
         failure = self._connect()
         if failure:
             return _interpret_endpoint.unreachable(failure)
+        found = self._judge_endpoint()
+        here = self._signin is not None and _addresses.is_steve(self._signin, self._era)
+        if found.verdict != "reachable" and not here and self._move_to_steve():
+            return self._judge_endpoint()
+        return found
+
+    def _judge_endpoint(self) -> _interpret_endpoint.Endpoint:
         seen: dict[Ask, Seen] = {}
         while True:
             case = _interpret_endpoint.EndpointCase(self._url, self._era, self._request.hop, self._scout, seen)
@@ -211,8 +227,52 @@ class _Probe:
             if step in seen:
                 raise AssertionError("a question is asked once")
             seen[step] = self._ask_endpoint(step)
-            if step is Ask.SIGNIN and self._request.era is None and seen[step].kind(self._era) is Kind.SIGNIN_PAGE:
+            if step is not Ask.SIGNIN:
+                continue
+            self._signin = seen[step]
+            wanted = self._request.era is None or self._request.detect_era
+            if wanted and _addresses.is_steve(seen[step], self._era):
                 self._detect_era()
+
+    def _move_to_steve(self) -> bool:
+        """Go on at another address of the name if SteVe is there and not at the first; False when it is not."""
+        for row, address in self._others:
+            seen = self._signin_at(address)
+            if seen is None:
+                return False
+            if not _addresses.is_steve(seen, self._era):
+                continue
+            first = next(item for item in self._addresses if item.used)
+            if self._signin is not None:
+                _addresses.compare(first, self._signin, self._era)
+            first.used, row.used = False, True
+            self._others = [item for item in self._others if item[0] is not row]
+            self._address = address
+            self._wire = self._new_wire(self._context, self._request.rate)
+            # What another server said of ids is no verdict.
+            self._accepted.clear()
+            self._preflights.clear()
+            return True
+        return False
+
+    def _ask_other_addresses(self) -> None:
+        """The sign-in page once at every other address that could be connected, while there is time."""
+        if self._signin is None or not _addresses.is_steve(self._signin, self._era):
+            return
+        for row, address in self._others:
+            seen = self._signin_at(address)
+            if seen is None:
+                return
+            _addresses.compare(row, seen, self._era)
+
+    def _signin_at(self, address: Address) -> Seen | None:
+        """The sign-in page at one address, None when there is no time left to ask."""
+        if self._clock.monotonic() >= self._ends_at:
+            return None
+        request = _handshake.page(self._url, self._url.context + _handshake.SIGNIN)
+        reply = self._new_wire(self._context, 0.0, address).ask(request.data)
+        self._close_unwanted(reply)
+        return self._seen(replace(request, label=f"{request.label} at {address.text}"), reply)
 
     def _connect(self) -> list[Failure]:
         """Resolve and dial; the failures when no address could be connected."""
@@ -222,30 +282,28 @@ class _Probe:
         if isinstance(found, Failure):
             return [found]
         dialled = _dial.dial(found, min(request.timeout, self._left()), self._clock)
-        self._addresses = [
-            {
-                "address": item.address.text, "port": item.address.port,
-                "outcome": item.outcome, "elapsed_ms": item.elapsed_ms,
-            }
-            for item in dialled
-        ]  # fmt: skip
-        connected = [item for item in dialled if item.sock is not None]
-        for item in connected[1:]:
+        first = None
+        for item in dialled:
+            where = item.address
+            row = _addresses.dialled(where.text, where.port, item.outcome, item.elapsed_ms, item.failure)
+            self._addresses.append(row)
             if item.sock is None:
-                raise AssertionError
-            item.sock.close()
-        if not connected:
-            return [item.failure for item in dialled if item.failure is not None]
-        self._address = connected[0].address
-        self._wire = self._new_wire(self._context, request.rate)
-        first = connected[0].sock
+                continue
+            if first is None:
+                first, row.used, self._address = item.sock, True, where
+            else:
+                item.sock.close()
+                self._others.append((row, where))
         if first is None:
-            raise AssertionError
+            return [item.failure for item in dialled if item.failure is not None]
+        self._wire = self._new_wire(self._context, request.rate)
         self._wire.adopt(first)
         return []
 
-    def _new_wire(self, context: ssl.SSLContext | None, rate: float) -> Wire:
-        wire = Wire(self._address, context, self._url.host, self._request.timeout, self._ends_at, rate, self._clock)
+    def _new_wire(self, context: ssl.SSLContext | None, rate: float, address: Address | None = None) -> Wire:
+        wire = Wire(
+            address or self._address, context, self._url.host, self._request.timeout, self._ends_at, rate, self._clock
+        )
         self._wires.append(wire)
         return wire
 
@@ -297,6 +355,7 @@ class _Probe:
         context = self._url.context
         paths = {"home": "/manager/home", "unknown_path": "/nosuch", "api": "/api/v1/ocppTags/0"}
         answers: dict[str, _era.FingerprintAnswer | None] = dict.fromkeys((*paths, "root"))
+        replies: dict[str, Seen] = {}
         asked = {name: context + path for name, path in paths.items()}
         if self._request.hop == "direct":
             asked["root"] = "/"
@@ -304,12 +363,18 @@ class _Probe:
             seen = self._ask(_handshake.page(self._url, path))
             if seen.answer is None:
                 break
+            replies[name] = seen
             answers[name] = _era.FingerprintAnswer(
                 seen.answer.status, seen.answer.header("location"), seen.answer.header("www-authenticate"),
                 _handshake.has_mark(seen.answer),
             )  # fmt: skip
         found = _era.fingerprint(context, answers["home"], answers["unknown_path"], answers["api"], answers["root"])
-        self._era = found or self._era
+        if self._request.era is None:
+            self._era = found or self._era
+        self._era_seen = found if self._request.hop == "direct" else _same_steve.shown(replies)
+        if self._era_seen is not None and _same_steve.disjoint(self._era_seen, self._era):
+            # Another SteVe answers here, so its answers are read by what it is.
+            self._era = self._era_seen
 
     def _tell_3_4_apart(self) -> None:
         """Up to 3.4.8 a plain GET says nothing about the id, and without subprotocol the answer is the same."""
@@ -589,7 +654,8 @@ class _Probe:
             "url": str(self._url),
             "connect_to": request.connect_to or None,
             "era": self._era.to_dict(),
-            "endpoint": {**endpoint.to_dict(), "addresses": self._addresses},
+            "era_seen": self._era_seen and self._era_seen.to_dict(),
+            "endpoint": {**endpoint.to_dict(), "addresses": [row.to_dict() for row in self._addresses]},
             "upgrade_path": upgrade.to_dict(),
             "probes": [row for row in rows if request.return_accepted or not _is_plainly_accepted(row)],
             "summary": {

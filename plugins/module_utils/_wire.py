@@ -264,7 +264,8 @@ class Wire:
         """An idle connection on which nothing came unasked: that would be taken for the answer to the next request."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.state != "ready":
+            if not connection.served:
+                # Nobody asked anything here yet: a greeting is an answer of its own kind, and is read as such.
                 return connection
             try:
                 connection.sock.recv(1)

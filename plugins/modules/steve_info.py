@@ -82,8 +82,21 @@ options:
     type: list
     elements: str
     default: [ocpp1.6]
+  charger_ca:
+    description:
+      - PEM file on the controller with the certificates that the chargers trust.
+      - With O(run_dir) it becomes part of the observation, and certificates are judged by it.
+    type: path
+  charger_tls_versions:
+    description:
+      - The versions of TLS that the chargers speak. With O(run_dir) they become part of the observation.
+    type: list
+    elements: str
+    choices: ["1.0", "1.1", "1.2", "1.3"]
   validate_certs:
-    description: Whether the certificate of an https O(url) must be valid before credentials are sent.
+    description:
+      - Whether the certificate of a TLS endpoint must be valid before credentials are sent.
+      - The WebSocket endpoint is probed also where this host refuses its certificate, but then without O(passwords).
     type: bool
     default: true
   ca_path:
@@ -168,7 +181,15 @@ parts:
   description:
     - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
+      result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
   returned: without run_dir
+  type: dict
+chargers:
+  description:
+    - In the written file only, what the operator says about the chargers. C(ca) has C(file), C(certificates) (DER in
+      base64) and C(problem), or is null. C(tls_versions) is a list.
+  returned: never in the result
   type: dict
 file:
   description: Path of the written observation on the controller.
@@ -203,6 +224,8 @@ def main() -> None:
             "passwords": {"type": "dict", "no_log": True},
             "probe_charge_box_id": {"type": "str"},
             "subprotocols": {"type": "list", "elements": "str", "default": ["ocpp1.6"]},
+            "charger_ca": {"type": "path"},
+            "charger_tls_versions": {"type": "list", "elements": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
             "validate_certs": {"type": "bool", "default": True},
             "ca_path": {"type": "path"},
             "timeout": {"type": "float", "default": 10},

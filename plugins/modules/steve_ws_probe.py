@@ -95,6 +95,12 @@ options:
       - Label of where the probe is sent from.
     type: str
     default: host
+  detect_era:
+    description:
+      - Whether to look for the release even where O(era) is given, with three GETs more. Where the answers can only be
+        those of other releases, another SteVe answers, and they are read as those, see RV(era_seen).
+    type: bool
+    default: false
   return_accepted:
     description:
       - Whether accepted charge boxes have entries of their own in RV(probes).
@@ -118,6 +124,12 @@ options:
     type: str
     choices: [never, refused, undetermined]
     default: never
+  tls:
+    description:
+      - Whether to look at what the TLS endpoint of a V(wss) O(url) presents, see RV(tls). That takes one handshake for
+        each protocol version and two or three more, sends no request and verifies nothing.
+    type: bool
+    default: false
   run_dir:
     description:
       - Directory of a run on the controller, as M(chargeops.steve.steve_report) returns it when it begins a run.
@@ -199,6 +211,13 @@ era:
     source:
       description: Where this is known from, V(given) or V(fingerprint).
       type: str
+era_seen:
+  description:
+    - Releases that the answers on this hop leave possible, as RV(era), whatever O(era) says. Behind a proxy only
+      answers count that no proxy makes up.
+    - Null when they leave all, or when nobody looked.
+  type: dict
+  returned: without run_dir
 endpoint:
   description:
     - Whether SteVe's WebSocket endpoint is there.
@@ -220,7 +239,11 @@ endpoint:
       description: Where it was decided, V(resolve), V(connect), V(tls), V(http) or V(path).
       type: str
     addresses:
-      description: Every address of the name with its C(address), C(port), C(outcome) and C(elapsed_ms).
+      description:
+        - Every address of the name with its C(address), C(port), C(outcome) and C(elapsed_ms).
+        - C(used) marks the one that the probe used. C(finding), C(note) and C(evidence) say what is wrong with this
+          address alone. Each is null when there is nothing to say.
+        - Where SteVe's sign-in page is at one address, every other one that could be connected is asked for it once.
       type: list
       elements: dict
     evidence:
@@ -330,29 +353,99 @@ side_effects:
     to:
       description: End in UTC, rounded up to the second.
       type: str
+tls:
+  description:
+    - What the TLS endpoint presents, one entry for each address, judged by nobody yet.
+  type: list
+  elements: dict
+  returned: with O(tls) and a V(wss) O(url), without run_dir
+  contains:
+    hop:
+      description: The label O(hop).
+      type: str
+    vantage:
+      description: The label O(vantage).
+      type: str
+    host:
+      description: The name in O(url).
+      type: str
+    address:
+      description: The address that was dialled, null when the name has none.
+      type: str
+    port:
+      description: The port that was dialled.
+      type: int
+    looked_at:
+      description: When, UTC by the clock of the host that looked.
+      type: str
+    status:
+      description: V(ok), or V(unknown) when there is no certificate.
+      type: str
+    reason:
+      description: Why it is unknown, or why the chain is not known beyond the first certificate.
+      type: str
+    connected:
+      description: Whether the address could be connected at all.
+      type: bool
+    source:
+      description: How the chain was read, V(python), V(openssl), or V(leaf) for the first certificate alone.
+      type: str
+    chain:
+      description: The certificates as they are presented, DER in base64.
+      type: list
+      elements: str
+    negotiated:
+      description: Protocol C(version) and C(cipher) of a handshake that offered everything.
+      type: dict
+    versions:
+      description: For each of V(1.0), V(1.1), V(1.2) and V(1.3) C(status), which is V(accepted), V(refused) or
+        V(unknown), and C(reason).
+      type: dict
+    verification:
+      description: What this host itself says to the certificate, C(ok), OpenSSL's C(code), and C(reason).
+      type: dict
+    client_certificate_requested:
+      description: Whether the endpoint asks for a client certificate, null when that could not be told.
+      type: bool
+    elapsed_s:
+      description: Seconds that it took.
+      type: float
 elapsed_s:
   description: Seconds that it took.
   type: float
   returned: without run_dir
 """
 
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.chargeops.steve.plugins.module_utils import _door, _options, _probe
+from ansible_collections.chargeops.steve.plugins.module_utils import _door, _handshake, _options, _probe, _tls_chain
 
 
 def work(params: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """Probe one hop; a result with ``failed`` when O(fail_on) wants it."""
     options = dict(params, check_mode=check_mode)
-    fail_on = options.pop("fail_on")
+    fail_on, tls = options.pop("fail_on"), options.pop("tls")
     # Read by the action plugin, on the controller.
     del options["run_dir"]
     options["charge_box_ids"] = _options.charge_box_ids(options.pop("charge_box_id"))
     options["era"] = _options.era(options["era"])
-    result = _probe.probe(_probe.ProbeRequest(**options))
+    begin = time.monotonic()
+    request = _probe.ProbeRequest(**options)
+    result = _probe.probe(request)
+    if tls and _handshake.parse_url(request.url).secure:
+        result["tls"] = look_at_tls(request, max(request.deadline - (time.monotonic() - begin), 1.0))
     reason = _probe.failed_because(result, fail_on)
     return result if reason is None else {**result, "failed": True, "msg": reason}
+
+
+def look_at_tls(request: _probe.ProbeRequest, deadline: float) -> list[dict[str, Any]]:
+    """What the TLS endpoint that was probed presents."""
+    url = _handshake.parse_url(request.url)
+    dial = _options.host_and_port(request.connect_to) or (url.host, url.port)
+    place = _tls_chain.Place(request.hop, url.host, dial)
+    return _tls_chain.look([place], request.vantage, request.timeout, deadline, request.ca_path)
 
 
 def argument_spec() -> dict[str, Any]:
@@ -367,10 +460,12 @@ def argument_spec() -> dict[str, Any]:
         "gate_charge_box_id": {"type": "str"},
         "hop": {"type": "str", "default": "direct"},
         "vantage": {"type": "str", "default": "host"},
+        "detect_era": {"type": "bool", "default": False},
         "return_accepted": {"type": "bool", "default": True},
         "concurrency": {"type": "int", "default": 8},
         "rate": {"type": "float", "default": 100},
         "fail_on": {"type": "str", "choices": list(_probe.FAIL_ON), "default": "never"},
+        "tls": {"type": "bool", "default": False},
         "run_dir": {"type": "path"},
     }
 

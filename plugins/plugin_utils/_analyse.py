@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
     CATALOGUE,
@@ -18,7 +19,8 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     WARN,
     Entry,
 )
-from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import Answer, ask
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import ask
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_tls import QUESTIONS as ABOUT_CERTIFICATES
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, merge
 
 SCHEMA = "chargeops.steve/findings/1"
@@ -38,7 +40,7 @@ class Check:
     @property
     def failing(self) -> bool:
         """Whether other checks that need this one are blocked by it."""
-        return self.status in (FAIL, WARN, "blocked")
+        return self.status in (FAIL, WARN, "blocked") and not self.answer.aside
 
 
 def analyse(documents: list[dict[str, Any]], hosts: list[str], run_id: str, fail_on: str = "fail") -> dict[str, Any]:
@@ -82,6 +84,11 @@ def check_host(view: HostView) -> list[Check]:
 
 def _severity(entry: Entry, answer: Answer, view: HostView) -> str:
     """A direct hop that fails while the proxy gets through is a wrong steve_url, not the chargers' trouble."""
+    if answer.aside:
+        return WARN
+    if entry.id in ABOUT_CERTIFICATES:
+        # Asked about the direct hop only where the chargers come that way.
+        return entry.severity
     if entry.scope == HOP and answer.hop == "direct" and answer.status == "fail":
         if any(probe.reachable for probe in view.probes if probe.hop != "direct"):
             return WARN
@@ -95,7 +102,9 @@ def _resolve(check: Check, by_id: dict[str, list[Check]], done: set[int]) -> Non
     if check.status in ("pass", "skipped"):
         return
     blockers: list[str] = []
-    for need in check.entry.needs:
+    # The public hop repeats what the proxy of the host does.
+    repeated = (f"{check.entry.id}@proxy",) if check.answer.hop == "public" and check.answer.vantage else ()
+    for need in (*check.entry.needs, *repeated):
         for needed in _needed(need, check, by_id):
             _resolve(needed, by_id, done)
             if needed.failing and _concerns(needed, check):
@@ -189,7 +198,7 @@ def _row(host: str, check: Check) -> dict[str, Any]:
 def _finding(host: str, check: Check) -> dict[str, Any]:
     entry, answer = check.entry, check.answer
     message = answer.message or entry.title
-    if check.status == WARN and entry.severity == FAIL:
+    if check.status == WARN and entry.severity == FAIL and not answer.aside:
         message += " The proxy reaches SteVe all the same: steve_url is probably not SteVe's address."
     return {
         "id": entry.id,

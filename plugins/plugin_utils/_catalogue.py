@@ -92,14 +92,29 @@ _PATH = (
     *_HTTP, "redirected", "proxy-login-wall", "proxy-bad-gateway", "proxy-no-route", "wrong-context-path",
     "wrong-path", "soap-path",
 )  # fmt: skip
+#: What keeps a certificate from being seen; one that was seen stands by itself.
+_BEFORE_TLS = tuple(f"open:{need}" for need in ("connection-closed", "http-timeout", "not-http", "tls-on-plain-port"))
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
 _BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
 _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN))
-_IDS = (*_APP_DOWN, *_PATH, "db-unreachable")
+#: What ends before SteVe leaves open whose SteVe it is; a server that is another one shows by these as well.
+_OPEN_ELSEWHERE = tuple(
+    f"open:{need}" for need in _PATH[len(_HTTP) :] if need not in ("proxy-no-route", "wrong-context-path")
+)
+_IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 
 
 def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
     return Entry(id, "network", FAIL, HOP, title, meaning, (*_DIRECT_APP, *needs), ("probe",), Remedy(text, by))
+
+
+def _certificate(id: str, severity: str, title: str, meaning: str, text: str, *needs: str) -> Entry:
+    """A question about what a TLS endpoint presents; the same fault on the next hop is the same fault."""
+    same = (f"{id}@direct", f"{id}@proxy")
+    return Entry(
+        id, "tls", severity, HOP, title, meaning, (*_DIRECT_APP, *_CONNECT, *_BEFORE_TLS, *needs, *same), ("tls",),
+        Remedy(text, "operator"),
+    )  # fmt: skip
 
 
 def _later(
@@ -199,36 +214,66 @@ CATALOGUE: tuple[Entry, ...] = (
     _network("plain-on-tls-port", "Plain HTTP was spoken to a TLS port",
              "The URL says ws, but the port speaks TLS.", _CONNECT,
              "Use wss, or the port that speaks plain HTTP.", "operator"),
-    _later("public-url-elsewhere", "network", FAIL, HOP, "The public name leads to another SteVe",
-           "Release, registered charge boxes or address differ from this host's.", _HTTP,
-           Remedy("Correct the DNS record or the public URL.", "network")),
+    Entry(
+        "public-url-elsewhere", "network", FAIL, HOP, "The public URL leads elsewhere",
+        "Chargers that use it reach another SteVe, another server or themselves: ids that are registered here are "
+        "unknown there, and nothing of them stands in this SteVe's log.",
+        (*_HTTP, *_OPEN_ELSEWHERE), ("probe", "steve_public_ws_url"),
+        Remedy("Correct the DNS record, the proxy's upstream or the URL in the chargers.", "network"),
+        "unknown-list",
+    ),
     # -- tls ------------------------------------------------------------------------------------------------
     Entry(
         "tls-handshake-failed", "tls", FAIL, HOP, "The TLS handshake failed",
-        "Client and server could not agree on a TLS connection.", (*_DIRECT_APP, *_CONNECT), ("probe",),
-        Remedy("Check certificate and protocol versions of the TLS endpoint.", "operator"),
+        "Client and server could not agree on a TLS connection.",
+        (*_DIRECT_APP, *_CONNECT, "tls-version-too-old", "tls-untrusted", "tls-chain-incomplete", "tls-expired",
+         "tls-name-mismatch"),
+        ("probe",),
+        Remedy("Check certificate, client certificate and protocol versions of the TLS endpoint.", "operator"),
     ),
-    _later("tls-version-too-old", "tls", FAIL, HOP, "TLS version too old",
-           "The endpoint offers no protocol version that the chargers accept.", _CONNECT,
-           Remedy("Enable TLS 1.2 or later.", "operator")),
-    _later("tls-untrusted", "tls", FAIL, HOP, "The certificate is not trusted",
-           "The chargers' trust store does not contain the issuer.", _CONNECT,
-           Remedy("Use a certificate whose issuer the chargers know, or update their trust store.", "operator")),
-    _later("tls-chain-incomplete", "tls", FAIL, HOP, "The certificate chain is incomplete",
-           "An intermediate certificate is missing; browsers fetch it, chargers do not.", _CONNECT,
-           Remedy("Serve the full chain.", "operator")),
-    _later("tls-expired", "tls", FAIL, HOP, "The certificate has expired",
-           "Chargers refuse it.", _CONNECT, Remedy("Renew the certificate.", "operator")),
-    _later("tls-expiring", "tls", WARN, HOP, "The certificate expires soon",
-           "Chargers will refuse it after that.", _CONNECT, Remedy("Renew the certificate.", "operator")),
-    _later("tls-name-mismatch", "tls", FAIL, HOP, "The certificate is for another name",
-           "The name in the URL is not in the certificate.", _CONNECT,
-           Remedy("Use a name from the certificate, or a certificate with this name.", "operator")),
+    _certificate(
+        "tls-version-too-old", FAIL, "No TLS version in common with the chargers",
+        "The endpoint offers no protocol version that the chargers speak. OCPP's security profiles 2 and 3 want TLS "
+        "1.2 or later; many chargers do not speak 1.3 yet.",
+        "Enable TLS 1.2, and 1.3 beside it: ssl_protocols TLSv1.2 TLSv1.3; in nginx.",
+    ),
+    _certificate(
+        "tls-untrusted", FAIL, "The chargers do not trust the certificate",
+        "The chain ends in no valid root that the chargers store. Browsers have other stores, so they show no fault.",
+        "Present a chain that ends in a root of the chargers' store (ask the certificate authority for an alternative "
+        "chain), or bring the new root into the chargers before the old one ends.",
+        "tls-chain-incomplete",
+    ),
+    _certificate(
+        "tls-chain-incomplete", FAIL, "The certificate chain is incomplete or out of order",
+        "The server does not present every intermediate certificate, each followed by its issuer. Browsers fetch and "
+        "sort them, chargers do not.",
+        "Serve the server's certificate followed by its intermediates, then reload: ssl_certificate "
+        ".../fullchain.pem; in nginx (not cert.pem), or a keystore that holds the whole chain.",
+    ),
+    _certificate(
+        "tls-expired", FAIL, "The certificate has expired or is not valid yet",
+        "Chargers refuse it.",
+        "Renew it and let the server load it: certbot renew, then nginx -s reload. Where it was renewed already, the "
+        "server still holds the old one; where it is not valid yet, correct the clock.",
+    ),
+    _certificate(
+        "tls-expiring", WARN, "The certificate expires soon",
+        "Chargers will refuse it after that. Automatic renewal would have happened by now.",
+        "Find out why it was not renewed: certbot renew --dry-run; and that the server is reloaded after it.",
+        "tls-expired",
+    ),
+    _certificate(
+        "tls-name-mismatch", FAIL, "The certificate is for another name",
+        "The name in the chargers' URL is not among the certificate's subject alternative names.",
+        "Have the certificate issued for this name as well, use one of its names in the chargers' URL, or correct "
+        "server_name: an nginx without a matching block presents the certificate of the default one.",
+    ),
     # -- path -----------------------------------------------------------------------------------------------
     Entry(
         "wrong-context-path", "path", FAIL, HOP, "Wrong context path",
         "There is no SteVe under the first part of the URL's path; the usual one is /steve.",
-        (*_DIRECT_APP, *_HTTP), ("probe",),
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"), ("probe",),
         Remedy("Correct the context path in the charger's URL.", "charger"),
     ),
     Entry(
@@ -251,7 +296,8 @@ CATALOGUE: tuple[Entry, ...] = (
     # -- proxy ----------------------------------------------------------------------------------------------
     Entry(
         "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
-        "A proxy answers by itself instead of forwarding the path to SteVe.", (*_DIRECT_APP, *_HTTP),
+        "A proxy answers by itself instead of forwarding the path to SteVe.",
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"),
         ("probe", "nginx"),
         Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
     ),

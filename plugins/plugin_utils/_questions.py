@@ -11,12 +11,13 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _questions_network, _questions_tls
+from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
     CATALOGUE,
@@ -24,36 +25,16 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     HOP,
     Entry,
 )
-from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGES, HostView, Probe
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
+    hop_text,
+    open_between,
+    probe_evidence,
+)
+from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, Probe
 
 #: A container that was started this many seconds ago at the most may still be starting.
 START_DEADLINE_S = 240.0
 _FORBIDDEN = "=/()<>"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one question saw.
-
-    Attributes:
-        status: ``pass`` | ``fail`` | ``unknown`` | ``skipped``.
-        reason: why, for anything that is not a pass.
-        message: the sentence of a finding.
-        hop, vantage: where, None for the host as a whole.
-        evidence: list of ``{source, detail}``.
-        charge_boxes: ids concerned.
-    """
-
-    status: str
-    reason: str | None = None
-    message: str | None = None
-    hop: str | None = None
-    vantage: str | None = None
-    evidence: tuple[dict[str, str], ...] = ()
-    charge_boxes: tuple[str, ...] = ()
-
-
-Question = Callable[[HostView], "list[Answer]"]
 
 
 def ask(entry: Entry, view: HostView) -> list[Answer]:
@@ -65,129 +46,10 @@ def ask(entry: Entry, view: HostView) -> list[Answer]:
     if entry.id in _QUESTIONS:
         return _QUESTIONS[entry.id](view)
     if entry.scope == HOP:
-        return _hop_answers(entry, view)
+        return _questions_network.hop_answers(entry, view)
     if entry.scope == CHARGE_BOX:
         return _charge_box_answers(entry, view)
     raise LookupError(f"the catalogue's entry {entry.id} has no question")
-
-
-# -- hops ---------------------------------------------------------------------------------------------------
-
-#: The stage at which each finding of the endpoint shows.
-_STAGE_OF = {
-    "dns-unresolvable": "resolve",
-    "tcp-refused": "connect", "tcp-timeout": "connect", "host-unreachable": "connect",
-    "tls-handshake-failed": "tls", "tls-on-plain-port": "tls",
-    "connection-closed": "http", "http-timeout": "http", "not-http": "http", "plain-on-tls-port": "http",
-    "redirected": "path", "proxy-login-wall": "path", "proxy-bad-gateway": "path", "proxy-no-route": "path",
-    "wrong-context-path": "path", "wrong-path": "path", "soap-path": "path",
-}  # fmt: skip
-_ONLY_TLS = ("tls-handshake-failed", "tls-on-plain-port")
-_ONLY_PLAIN = ("plain-on-tls-port",)
-_GATES = ("proxy-upgrade-stripped", "proxy-connection-stripped", "proxy-http10-upstream")
-
-
-def _hop_answers(entry: Entry, view: HostView) -> list[Answer]:
-    answers = []
-    for probe in view.probes:
-        answer = _gate_answer(entry, probe) if entry.id in _GATES else _endpoint_answer(entry, probe)
-        if entry.layer == "proxy" and probe.hop == "direct" and answer.status != "fail":
-            continue
-        answers.append(answer)
-    part = view.part("probes")
-    for hop, reason in (part.get("skipped_hops") or {}).items():
-        answers.append(Answer("skipped", reason, hop=hop, vantage="host"))
-    for vantage, reason in view.dead_vantages.items():
-        answers.append(Answer("unknown", f"vantage {vantage} was not reached: {reason}", hop="public", vantage=vantage))
-    if part["status"] != "ok":
-        answers.append(Answer("unknown", str(part["reason"])))
-    return answers or [Answer("skipped", "no proxy was probed")]
-
-
-def _endpoint_answer(entry: Entry, probe: Probe) -> Answer:
-    hop, vantage = probe.hop, probe.vantage
-    stage = STAGES.index(_STAGE_OF[entry.id])
-    if (entry.id in _ONLY_TLS and not probe.is_tls) or (entry.id in _ONLY_PLAIN and probe.is_tls):
-        return Answer("skipped", "the URL is " + ("wss" if probe.is_tls else "plain ws"), hop=hop, vantage=vantage)
-    if probe.endpoint.get("finding") == entry.id:
-        return Answer(
-            "fail",
-            message=f"{entry.title} ({_where(probe)}).",
-            hop=hop,
-            vantage=vantage,
-            evidence=_probe_evidence(probe.endpoint.get("evidence"), probe),
-        )
-    if probe.stage > stage:
-        return Answer("pass", hop=hop, vantage=vantage)
-    candidates = probe.endpoint.get("candidates") or []
-    if probe.stage == stage and entry.id not in candidates and (probe.endpoint.get("finding") or candidates):
-        return Answer("pass", hop=hop, vantage=vantage)
-    if entry.id in candidates:
-        return Answer("unknown", _open(candidates, probe.endpoint.get("evidence")), hop=hop, vantage=vantage)
-    return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
-
-
-def _gate_answer(entry: Entry, probe: Probe) -> Answer:
-    hop, vantage, gates = probe.hop, probe.vantage, probe.gates
-    if gates.get("finding") == entry.id:
-        return Answer(
-            "fail",
-            message=f"{entry.title} ({_where(probe)}).",
-            hop=hop,
-            vantage=vantage,
-            evidence=_probe_evidence(gates.get("evidence"), probe),
-        )
-    seen = {gate["gate"] for gate in gates.get("gates") or [] if gate.get("status") is not None}
-    if gates["verdict"] == "proven":
-        return Answer("pass", hop=hop, vantage=vantage)
-    if gates["verdict"] == "broken":
-        # A lost header stops the request before HTTP/1.0 could be seen, and the other way round it arrived.
-        status = "pass" if entry.id != "proxy-http10-upstream" else "unknown"
-        return Answer(status, None if status == "pass" else "hidden by a lost header", hop=hop, vantage=vantage)
-    if "version" in seen and entry.id != "proxy-http10-upstream":
-        # The version gate alone proves that both headers arrive (426 needs them).
-        if any(gate["gate"] == "version" and gate.get("status") == 426 for gate in gates["gates"]):
-            return Answer("pass", hop=hop, vantage=vantage)
-    return Answer("unknown", _gate_reason(gates), hop=hop, vantage=vantage)
-
-
-def _gate_reason(gates: dict[str, Any]) -> str:
-    notes = [str(item.get("note")) for item in gates.get("evidence") or [] if item.get("note")]
-    return inert(gates.get("reason") or "; ".join(notes) or "the gates were not sent", 300)
-
-
-def _where(probe: Probe) -> str:
-    url = inert(probe.data["url"], 120)
-    if probe.data.get("connect_to"):
-        url += f" by way of {inert(probe.data['connect_to'], 60)}"
-    return f"{probe.hop} hop, {url}" + ("" if probe.vantage == "host" else f", seen from {inert(probe.vantage, 60)}")
-
-
-def _open(candidates: list[str], evidence: Any) -> str:
-    notes = [str(item.get("note")) for item in evidence or [] if isinstance(item, dict) and item.get("note")]
-    text = "undetermined between " + ", ".join(candidates)
-    return inert(text + (": " + "; ".join(notes) if notes else ""), 400)
-
-
-def _probe_evidence(items: Any, probe: Probe) -> tuple[dict[str, str], ...]:
-    """Probe evidence as ``{source, detail}``, inert and short."""
-    source = f"probe {probe.hop}" + ("" if probe.vantage == "host" else f" from {inert(probe.vantage, 60)}")
-    result = []
-    for item in items or []:
-        words = []
-        if item.get("request"):
-            words.append(inert(item["request"], 160))
-        if item.get("status") is not None:
-            words.append(f"answered {item['status']}")
-        for name, value in (item.get("headers") or {}).items():
-            if name.lower() in ("server", "location", "www-authenticate"):
-                words.append(f"{name}: {inert(value, 80)}")
-        if item.get("body"):
-            words.append(f'"{inert(item["body"], 80)}"')
-        if item.get("note"):
-            words.append(f"({inert(item['note'], 240)})")
-        result.append({"source": source, "detail": " ".join(words)})
-    return tuple(result)
 
 
 # -- charge boxes -------------------------------------------------------------------------------------------
@@ -213,7 +75,7 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
         return [
             Answer(
                 "unknown",
-                _open(row["candidates"], row.get("evidence")),
+                open_between(row["candidates"], row.get("evidence")),
                 hop=where.hop,
                 vantage=where.vantage,
                 charge_boxes=tuple(item["charge_box_id"] for item, _where in still_open),
@@ -231,7 +93,7 @@ def _hops(rows: list[tuple[dict[str, Any], Probe]]) -> list[Probe]:
 
 def _failing_boxes(entry: Entry, rows: list[dict[str, Any]], probe: Probe) -> Answer:
     ids = tuple(row["charge_box_id"] for row in rows)
-    evidence = tuple(item for row in rows[:3] for item in _probe_evidence(row.get("evidence"), probe))
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
     return Answer(
         "fail",
         message=_box_message(entry, ids),
@@ -363,10 +225,10 @@ def _direct_row(view: HostView, charge_box_id: str) -> dict[str, Any] | None:
 
 def _hop_finding(entry_id: str, probe: Probe, rows: list[dict[str, Any]], detail: str) -> Answer:
     ids = tuple(row["charge_box_id"] for row in rows)
-    evidence = tuple(item for row in rows[:3] for item in _probe_evidence(row.get("evidence"), probe))
+    evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
     return Answer(
         "fail",
-        message=f"{BY_ID[entry_id].title} ({_where(probe)}).",
+        message=f"{BY_ID[entry_id].title} ({hop_text(probe)}).",
         hop=probe.hop,
         vantage=probe.vantage,
         evidence=(*evidence, {"source": f"probe {probe.hop}", "detail": detail}),
@@ -379,7 +241,7 @@ def _open_hop(entry_id: str, probe: Probe, rows: list[dict[str, Any]]) -> Answer
     row = next((row for row in rows if entry_id in (row.get("candidates") or [])), None)
     if row is None:
         return None
-    return Answer("unknown", _open(row["candidates"], row.get("evidence")), hop=probe.hop, vantage=probe.vantage)
+    return Answer("unknown", open_between(row["candidates"], row.get("evidence")), hop=probe.hop, vantage=probe.vantage)
 
 
 def _authorization_stripped(view: HostView, probe: Probe, rows: list[dict[str, Any]]) -> Answer:
@@ -528,7 +390,7 @@ def _app_starting(view: HostView) -> list[Answer]:
             message=f"SteVe's container was started {age:.0f} s ago and its port is not open yet.",
             evidence=(
                 {"source": "compose", "detail": _state(app)},
-                *_probe_evidence(direct.endpoint.get("evidence"), direct),
+                *probe_evidence(direct.endpoint.get("evidence"), direct),
             ),
         )
     ]
@@ -553,7 +415,7 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     suspected = [row for row in (probe.rows if probe else []) if "db-unreachable" in (row.get("candidates") or [])]
     evidence: list[dict[str, str]] = []
     if probe is not None and suspected:
-        evidence += _probe_evidence(suspected[0].get("evidence"), probe)
+        evidence += probe_evidence(suspected[0].get("evidence"), probe)
     if admin.get("code") == "admin-no-data-base":
         evidence.append({"source": "admin", "detail": inert(admin["reason"], 300)})
     database = view.service("db")
@@ -618,6 +480,8 @@ _QUESTIONS: dict[str, Question] = {
     "charge-box-id-case": _id_case,
     "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
+    **_questions_network.QUESTIONS,
+    **_questions_tls.QUESTIONS,
 }
 
 #: Entries that no question answers would be silent gaps; the tests assert that this is empty.
@@ -626,6 +490,6 @@ UNANSWERED = tuple(
     for entry in CATALOGUE
     if entry.built
     and entry.id not in _QUESTIONS
-    and not (entry.scope == HOP and (entry.id in _GATES or entry.id in _STAGE_OF))
+    and not (entry.scope == HOP and entry.id in _questions_network.ANSWERED)
     and entry.scope != CHARGE_BOX
 )

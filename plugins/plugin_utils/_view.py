@@ -60,6 +60,12 @@ class Probe:
         return value
 
     @property
+    def addresses(self) -> list[dict[str, Any]]:
+        """The addresses of the name that was dialled."""
+        value: list[dict[str, Any]] = self.endpoint.get("addresses") or []
+        return value
+
+    @property
     def is_tls(self) -> bool:
         """Whether the URL asks for TLS."""
         return str(self.data["url"]).startswith("wss:")
@@ -76,6 +82,7 @@ class HostView:
         observation: the host's own document, None when it was not reached.
         probes: all probe results, the host's first, then those of other vantages.
         dead_vantages: vantage name → why it sent nothing.
+        tls: what TLS endpoints present, the host's first, then those of other vantages.
     """
 
     host: str
@@ -84,6 +91,7 @@ class HostView:
     observation: dict[str, Any] | None = None
     probes: list[Probe] = field(default_factory=list)
     dead_vantages: dict[str, str] = field(default_factory=dict)
+    tls: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def era(self) -> Era:
@@ -94,6 +102,11 @@ class HostView:
     def asked(self) -> dict[str, Any]:
         """What the observation was told to look for."""
         return dict((self.observation or {}).get("asked") or {})
+
+    @property
+    def chargers(self) -> dict[str, Any]:
+        """What the operator says about the chargers: ``ca`` and ``tls_versions``."""
+        return dict((self.observation or {}).get("chargers") or {})
 
     def part(self, name: str) -> dict[str, Any]:
         """A part of the observation; one that is missing reads as unknown."""
@@ -147,8 +160,10 @@ def merge(host: str, documents: list[dict[str, Any]]) -> HostView:
             part = view.part("probes")
             own = [Probe(item) for item in part["data"] or []] if part["status"] == "ok" else []
             view.probes = own + view.probes
+            view.tls = list(view.part("tls")["data"] or []) + view.tls
         elif document.get("reached", True):
             view.probes += [Probe(item) for item in document["parts"]["probes"]["data"] or []]
+            view.tls += (document["parts"].get("tls") or {}).get("data") or []
         else:
             view.dead_vantages[str(vantage)] = str(document.get("reason") or "not reached")
     return view

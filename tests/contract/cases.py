@@ -20,7 +20,7 @@ from .wire import Answer, request_bytes
 
 RECORDED = Path(__file__).parent / "recorded"
 
-PLAYED = ("3.4.9", "3.5.1", "3.6.1", "3.7.1", "3.12.0", "3.13.0", "3.14.1")
+PLAYED = ("3.4.9", "3.5.1", "3.6.1", "3.7.1", "3.8.0", "3.9.0", "3.12.0", "3.13.0", "3.14.1")
 """Releases that are recorded and played by the simulator."""
 
 COMPARED = (

@@ -50,8 +50,10 @@ def test_every_recorded_kind_is_exercised() -> None:
         "3.5.1": set("ABL"),
         "3.6.1": set("ABEL"),
         "3.7.1": set("ABEIL"),
+        "3.8.0": set("ABEL"),
+        "3.9.0": set("ABEJL"),
         "3.12.0": set("ABEL"),
-        "3.13.0": set("ABEL"),
+        "3.13.0": set("ABEJL"),
         "3.14.1": set("ABEIJL"),
     }
 

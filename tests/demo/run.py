@@ -50,21 +50,26 @@ def build(stack: ExitStack) -> tuple[dict[str, dict[str, Any]], dict[str, list[s
         } | variables
         expected[name] = causes
 
-    def proxied(mode: str, port: int) -> str:
+    def proxied(mode: str, port: int, name: str) -> str:
         proxy = stack.enter_context(running_proxy(mode, f"127.0.0.1:{port}"))
-        return f"ws://127.0.0.1:{proxy.port}{WEBSOCKET_PATH}"
+        return f"ws://{name}.example.net:{proxy.port}{WEBSOCKET_PATH}"
 
     healthy = stack.enter_context(running_simulator(release="3.14.1", charge_boxes=["CP-1", "CP-2"]))
-    host("berlin", [], steve_url=healthy.url, steve_public_ws_url=proxied("ok", healthy.port))
+    host("berlin", [], steve_url=healthy.url, steve_public_ws_url=proxied("ok", healthy.port, "berlin"))
     older = stack.enter_context(running_simulator(release="3.7.1", charge_boxes=["CP-1"]))
     host("hamburg", ["charge-box-unregistered"], steve_url=older.url, steve_charge_boxes=["CP-1", "CP-l"])
     host(
         "koeln",
         ["proxy-upgrade-stripped"],
         steve_url=healthy.url,
-        steve_public_ws_url=proxied("strip-upgrade", healthy.port),
+        steve_public_ws_url=proxied("strip-upgrade", healthy.port, "koeln"),
     )
-    host("leipzig", ["proxy-login-wall"], steve_url=older.url, steve_public_ws_url=proxied("login-302", older.port))
+    host(
+        "leipzig",
+        ["proxy-login-wall"],
+        steve_url=older.url,
+        steve_public_ws_url=proxied("login-302", older.port, "leipzig"),
+    )
     host("muenchen", ["tcp-refused"], steve_url=f"http://127.0.0.1:{free_port()}/steve")
     return hosts, expected
 

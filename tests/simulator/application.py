@@ -96,29 +96,21 @@ async def _container(system: CentralSystem, request: web.Request) -> web.StreamR
         message = system.era.connection_lost_message
         return container_page(system, request, 400, message, secured=False, close=True)
     path = raw_path(request)
-    lowered = path.lower()
-    for rule in system.era.uri_rules:
-        if rule.everywhere and rule.token in lowered:
-            return container_page(
-                system,
-                request,
-                rule.status,
-                rule.message,
-                secured=False,
-                close=rule.close,
-            )
+    refusal = _refused_path(system, request, path, everywhere=True)
+    if refusal is not None:
+        return refusal
     context = system.context
     home = f"{context}/manager/home"
     if path == "/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+        return redirect(system, request, home, secured=False)
     if path == context:
         if system.era.root_redirects_home:
-            return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+            return redirect(system, request, home, secured=False)
         return redirect(system, request, f"{context}/", secured=False, status=301)
     if not path.startswith(f"{context}/"):
         return container_page(system, request, 404, secured=False)
     if path == f"{context}/" and system.era.root_redirects_home:
-        return redirect(system, request, home, secured=False, absolute=system.era.root_location_absolute)
+        return redirect(system, request, home, secured=False)
     return await _firewall(system, request, path[len(context) :])
 
 
@@ -133,20 +125,22 @@ def raw_path(request: web.Request) -> str:
 
 async def _firewall(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:
     """Spring's StrictHttpFirewall, before the security headers are written."""
-    lowered = path.lower()
+    refusal = _refused_path(system, request, path, everywhere=False)
+    return await _security(system, request, path) if refusal is None else refusal
+
+
+def _refused_path(
+    system: CentralSystem, request: web.Request, path: str, *, everywhere: bool
+) -> web.StreamResponse | None:
+    """The answer of the first rule that refuses the raw path."""
     for rule in system.era.uri_rules:
-        if not rule.everywhere and rule.token in lowered:
-            if rule.outcome == "error-dispatch":
-                return dispatch_error(system, request, rule.status, secured=False)
-            return container_page(
-                system,
-                request,
-                rule.status,
-                rule.message,
-                secured=False,
-                close=rule.close,
-            )
-    return await _security(system, request, path)
+        message = rule.refuses(path) if rule.everywhere is everywhere else None
+        if message is None:
+            continue
+        if rule.outcome == "error-dispatch":
+            return dispatch_error(system, request, rule.status, secured=False)
+        return container_page(system, request, rule.status, message, secured=False, close=rule.close)
+    return None
 
 
 async def _security(system: CentralSystem, request: web.Request, path: str) -> web.StreamResponse:

@@ -11,6 +11,7 @@ A further release is added by describing it here; no other file should need an `
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,17 +21,23 @@ PATTERN = r"[^=/()<>]*"
 
 @dataclass(frozen=True)
 class UriRule:
-    """A character sequence in the raw (undecoded) path that is refused before SteVe's own code runs."""
+    """Something in the raw (undecoded) path that is refused before SteVe's own code runs."""
 
-    token: str
-    """Lower case text that is looked for in the lower cased raw path."""
+    pattern: str
+    """Regular expression that is searched in the raw path, whatever the case of letters."""
     outcome: Literal["page", "error-dispatch"]
     status: int
     message: str
+    """``{found}``: what the pattern matched, as the path spells it."""
     close: bool
     """Whether the answer says ``Connection: close``."""
     everywhere: bool
     """True: refused by the container for every path. False: by Spring's StrictHttpFirewall, inside the context only."""
+
+    def refuses(self, path: str) -> str | None:
+        """The message for a raw path; None when the rule has nothing against it."""
+        match = re.search(self.pattern, path, re.IGNORECASE)
+        return None if match is None else self.message.replace("{found}", match[0])
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,14 @@ class Era:
     uri_rules: tuple[UriRule, ...]
     root_redirects_home: bool
     """``GET /`` outside the context: 302 to home, otherwise a 404 page."""
-    location_absolute: bool
-    root_location_absolute: bool
-    """The same for the container's own redirect of the server root."""
+    sent_redirects_are_absolute: bool
+    """Location of redirects that the container completes (sendRedirect: server root, stale cookie, missing CSRF token,
+    after a POST): absolute up to Jetty 10, as it was given from Jetty 12 on."""
     honours_forwarded: bool
     """X-Forwarded-Proto/-Host change redirects (Jetty's ForwardedRequestCustomizer, 3.5.0 to 3.8.0)."""
+    missing_handler_message: str
+    """Text of the 404 page for a path inside the context that nothing handles (``{method}``, ``{path}``). The message
+    of Spring 6's NoHandlerFoundException is seen on 3.8.0 only: later the error dispatch hides the page."""
 
     # --- security filter -------------------------------------------------------------------------------------
     filter_scope: Literal["manager", "application", "all"]
@@ -68,8 +78,15 @@ class Era:
     """HTTP Basic below /manager, and 401 with a challenge for clients that do not ask for HTML (3.4.x)."""
     denies_unknown_paths: bool
     """Unknown paths in the context: 302 to sign-in (deny by default) instead of a 404 page."""
+    signin_location_absolute: bool
+    """Location of the redirect to the sign-in page by Spring Security's LoginUrlAuthenticationEntryPoint, which builds
+    it itself: with scheme and host up to Spring Security 6."""
     error_dispatch_to_signin: bool
     """Errors are dispatched to /error, which Spring Security 6 protects: anonymous clients see 302."""
+    dispatched_denial_is_empty: bool
+    """What a signed-in client sees of the protected error dispatch: 403 without a body (3.9.0) or with a page."""
+    saves_upgrade_requests: bool
+    """Whether an upgrade request is remembered for after the login, which creates a session for it."""
     csrf_masked: bool
     saved_request_suffix: str
     xss_protection: str
@@ -93,6 +110,11 @@ class Era:
     basic_user_case_sensitive: bool
     certificate_contains: bool
     """Profile 3: subject O/CN must contain (True) or equal (False) the CPO name / serial number."""
+    certificate_header_is_form_decoded: bool
+    """The proxy's certificate header is always URL-decoded (up to 3.12.0), so that a ``+`` of bare base64 or of a PEM
+    with tabs becomes a blank and the certificate unreadable."""
+    extension_refusal_closes: bool
+    """The page for an extension that the WebSocket engine refuses says ``Connection: close``."""
     headers_on_101: bool
     allow_header: str
     session_has_database_spelling: bool
@@ -151,13 +173,63 @@ class Era:
     jetty_server_logger: str
 
 
-def _firewall(text: str) -> str:
-    """What Spring's StrictHttpFirewall throws, as Jetty's 500 page shows it (seen on 3.6.1)."""
+_REJECTED = (
+    "org.springframework.security.web.firewall.RequestRejectedException: The request was rejected because the URL "
+)
+_DOT_SEGMENT = r"(?<=/)\.{1,2}(?=/|$)"
+_ENCODED_DOT_SEGMENT = r"(?<=/)(?:%2e|%2e%2e|\.%2e|%2e\.)(?=/|$)"
+_BAD_ESCAPE = "%00|%(?![0-9a-f]{2})"
+_ENCODED_CHARACTER = "(?:%[cd].%[89ab].|%e.(?:%[89ab].){2}|%f[0-4](?:%[89ab].){3})"
+"""UTF-8 of a character beyond ASCII, percent-encoded."""
+_NOT_UTF_8 = f"^(?:[^%]|%[0-7].|{_ENCODED_CHARACTER})*(?!{_ENCODED_CHARACTER})%[89a-f]"
+
+_JETTY_10 = (
+    UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),
+    UriRule(_ENCODED_DOT_SEGMENT, "page", 400, "Ambiguous URI path segment", close=True, everywhere=True),
+    UriRule(_BAD_ESCAPE, "page", 400, "Bad Request", close=True, everywhere=True),
+)
+"""What Jetty 10 refuses before any filter (the last two seen on 3.5.1 and 3.6.1)."""
+
+_FIREWALL_5 = (
+    UriRule(_DOT_SEGMENT, "page", 500, f"{_REJECTED}was not normalized.", close=True, everywhere=False),
+    UriRule(
+        r"%2f|%25|%5c|%2e|%3b|%0a|%0d|;|\\",
+        "page",
+        500,
+        f'{_REJECTED}contained a potentially malicious String "{{found}}"',
+        close=True,
+        everywhere=False,
+    ),
+)
+"""What Spring Security 5's firewall throws, as Jetty's 500 page shows it (seen on 3.6.1)."""
+
+
+def _jetty_12(*, close: bool) -> tuple[UriRule, ...]:
+    """What Jetty 12 refuses of a raw path, before any filter; up to 3.9.0 it closes the connection then."""
     return (
-        "org.springframework.security.web.firewall.RequestRejectedException: The request was rejected because the URL "
-        f'contained a potentially malicious String "{text}"'
+        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=close, everywhere=True),
+        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=close, everywhere=True),
+        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=close, everywhere=True),
+        UriRule(_ENCODED_DOT_SEGMENT, "page", 400, "Ambiguous URI path segment", close=close, everywhere=True),
+        # Control characters: seen for %09 and %0A.
+        UriRule("%(?:5c|0[1-9a-f]|1.|7f)", "page", 400, "Suspicious Path Character", close=close, everywhere=True),
+        UriRule(
+            r"\\",
+            "page",
+            400,
+            "Suspicious Path Character, Illegal Path Character",
+            close=close,
+            everywhere=True,
+        ),
+        UriRule(_NOT_UTF_8, "page", 400, "Bad UTF-8 encoding", close=close, everywhere=True),
+        UriRule(_BAD_ESCAPE, "page", 400, "Bad Request", close=False, everywhere=True),
     )
 
+
+_FIREWALL_6 = f"%2e|%3b|;|{_DOT_SEGMENT}"
+"""What Spring Security 6's firewall refuses beside that."""
+_DISPATCHED = (UriRule(_FIREWALL_6, "error-dispatch", 400, "Bad Request", close=False, everywhere=False),)
+"""The same from 3.9.0 on."""
 
 STEVE_3_7_1 = Era(
     release="3.7.1",
@@ -167,29 +239,18 @@ STEVE_3_7_1 = Era(
     jetty="10.0.14",
     bad_message_page=True,
     connection_lost_message="Bad Request",
-    uri_rules=(
-        UriRule(
-            "//",
-            "page",
-            400,
-            "Ambiguous URI empty segment",
-            close=True,
-            everywhere=True,
-        ),
-        UriRule("%2f", "page", 500, _firewall("%2f"), close=True, everywhere=False),
-        UriRule("%25", "page", 500, _firewall("%25"), close=True, everywhere=False),
-        UriRule("%5c", "page", 500, _firewall("%5c"), close=True, everywhere=False),
-        UriRule("%2e", "page", 500, _firewall("%2e"), close=True, everywhere=False),
-        UriRule(";", "page", 500, _firewall(";"), close=True, everywhere=False),
-    ),
+    uri_rules=(*_JETTY_10, *_FIREWALL_5),
     root_redirects_home=True,
-    location_absolute=True,
-    root_location_absolute=True,
+    sent_redirects_are_absolute=True,
     honours_forwarded=True,
+    missing_handler_message="Not Found",
     filter_scope="application",
     manager_accepts_basic=False,
     denies_unknown_paths=False,
+    signin_location_absolute=True,
     error_dispatch_to_signin=False,
+    dispatched_denial_is_empty=False,
+    saves_upgrade_requests=True,
     csrf_masked=False,
     saved_request_suffix="",
     xss_protection="1; mode=block",
@@ -206,6 +267,8 @@ STEVE_3_7_1 = Era(
     profile_2_needs_tls=False,
     basic_user_case_sensitive=True,
     certificate_contains=False,
+    certificate_header_is_form_decoded=True,
+    extension_refusal_closes=True,
     headers_on_101=False,
     allow_header="GET",
     session_has_database_spelling=False,
@@ -258,7 +321,7 @@ STEVE_3_5_1 = replace(
     STEVE_3_6_1,
     release="3.5.1",
     jetty="10.0.11",
-    uri_rules=(UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),),
+    uri_rules=_JETTY_10,
     filter_scope="manager",
     unknown_id_status=401,
     api="none",
@@ -269,7 +332,7 @@ STEVE_3_4_9 = replace(
     release="3.4.9",
     jetty="10.0.7",
     uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=True, everywhere=True),
+        *_JETTY_10,
         UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=True, everywhere=True),
     ),
     honours_forwarded=False,
@@ -295,27 +358,29 @@ STEVE_3_4_8 = replace(
 STEVE_3_8_0 = replace(
     STEVE_3_7_1,
     release="3.8.0",
-    evidence="seen live",
     jetty="12.1.1",
     bad_message_page=False,
     uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
-        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
-        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
-        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
-        UriRule("%2e", "page", 400, "Bad Request", close=False, everywhere=False),
-        UriRule(";", "page", 400, "Bad Request", close=False, everywhere=False),
+        *_jetty_12(close=True),
+        UriRule(_FIREWALL_6, "page", 400, "Bad Request", close=False, everywhere=False),
     ),
-    root_location_absolute=False,
+    sent_redirects_are_absolute=False,
+    missing_handler_message="No endpoint {method} {path}.",
     filter_scope="all",
     denies_unknown_paths=True,
     csrf_masked=True,
     saved_request_suffix="?continue",
     xss_protection="0",
+    extension_refusal_closes=False,
     headers_on_101=True,
     users_in_database=True,
     api="basic",
     api_trailing_slash=False,
+    api_type_mismatch=(
+        "Method parameter 'ocppTagPk': Failed to convert value of type 'java.lang.String' to required type "
+        "'java.lang.Integer'; For input string: \"{value}\""
+    ),
+    json_error_suffix="",
     operation_select_prefix="V_16_JSON",
     schema_version="1.0.8",
     start_failure_rc=1,
@@ -327,17 +392,11 @@ STEVE_3_9_0 = replace(
     sends_date=True,
     http_idle_timeout_s=30.0,
     jetty="12.1",
-    uri_rules=(
-        UriRule("//", "page", 400, "Ambiguous URI empty segment", close=False, everywhere=True),
-        UriRule("%2f", "page", 400, "Ambiguous URI path separator", close=False, everywhere=True),
-        UriRule("%25", "page", 400, "Ambiguous URI path encoding", close=False, everywhere=True),
-        UriRule("%5c", "page", 400, "Suspicious Path Character", close=False, everywhere=True),
-        UriRule("%2e", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-        UriRule(";", "error-dispatch", 400, "Bad Request", close=False, everywhere=False),
-    ),
+    uri_rules=(*_jetty_12(close=True), *_DISPATCHED),
     root_redirects_home=False,
     honours_forwarded=False,
     error_dispatch_to_signin=True,
+    dispatched_denial_is_empty=True,
     security_profiles=True,
     headers_on_101=False,
     allow_header="GET,CONNECT",
@@ -345,10 +404,6 @@ STEVE_3_9_0 = replace(
     configuration_on_connect="cpo-name-profile-1",
     delete_closes_session=True,
     api_unknown_path_status=403,
-    api_type_mismatch=(
-        "Method parameter 'ocppTagPk': Failed to convert value of type 'java.lang.String' to required type "
-        "'java.lang.Integer'; For input string: \"{value}\""
-    ),
     basic_password_length=(32, 40),
     unknown_delete_is_silent=False,
     missing_button_status=403,
@@ -362,8 +417,10 @@ STEVE_3_9_0 = replace(
 STEVE_3_12_0 = replace(
     STEVE_3_9_0,
     release="3.12.0",
-    evidence="recorded",
-    location_absolute=False,
+    uri_rules=(*_jetty_12(close=False), *_DISPATCHED),
+    signin_location_absolute=False,
+    dispatched_denial_is_empty=False,
+    saves_upgrade_requests=False,
     protocols_can_be_disabled=True,
     basic_user_case_sensitive=False,
     headers_on_101=True,
@@ -374,7 +431,6 @@ STEVE_3_12_0 = replace(
     basic_password_length=(16, 20),
     shows_enabled_protocols=True,
     json_field_word="property",
-    json_error_suffix="",
     logs_lost_upgrade=False,
     jetty_server_logger="org.springframework.boot.jetty.JettyWebServer",
 )
@@ -384,6 +440,7 @@ STEVE_3_13_0 = replace(
     release="3.13.0",
     connection_lost_message="Invalid h2c upgrade headers",
     certificate_contains=True,
+    certificate_header_is_form_decoded=False,
     configuration_on_connect="all-first",
     pending_is_rejected_below_16=True,
     registration_status_enum=True,

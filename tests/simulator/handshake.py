@@ -15,7 +15,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_plus
 
 import bcrypt
 from aiohttp import HttpVersion11, web
@@ -26,11 +26,17 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from . import logs, repository
 from .central import CentralSystem
-from .responses import container_page, decode_path, dispatch_error, empty, text
+from .responses import container_page, decode_path, dispatch_error, empty, no_handler, text
 from .store import PoolTimeoutError
 
 PREFIX = "/websocket/CentralSystemService"
 STATUS_TEXTS = ("Accepted", "Pending", "Rejected")
+PROFILES = (0, 1, 2, 3)
+JAVA_WHITE_SPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f"
+    "\u3000"
+)
+"""What Java's String.strip takes off (Character.isWhitespace): the no-break spaces stay."""
 DEFLATE_PARAMETERS = {
     "server_no_context_takeover",
     "client_no_context_takeover",
@@ -70,7 +76,8 @@ async def check(system: CentralSystem, request: web.Request, raw_rest: str) -> A
             charge_box_id = str(row["charge_box_id"])
         profile = row.get("security_profile", 0)
         if system.era.security_profiles:
-            if profile is None:
+            if profile not in PROFILES:
+                # The profile object is null then, and asking it throws.
                 raise HandshakeRefusedError(dispatch_error(system, request, 500))
             await _check_security(system, request, row, int(str(profile)))
     except (PoolTimeoutError, DBAPIError) as error:
@@ -117,14 +124,16 @@ def no_mapping(system: CentralSystem, request: web.Request) -> web.Response:
     if system.era.logs_missing_mapping:
         path = request.raw_path.partition("?")[0]
         system.log.write("WARN", logs.PAGE_NOT_FOUND, f"No mapping for {request.method} {path}")
-    return dispatch_error(system, request, 404)
+    return no_handler(system, request)
 
 
 async def _registered(system: CentralSystem, request: web.Request, charge_box_id: str) -> Row:
     era = system.era
     pattern = system.properties.get("charge-box-id.validation.regex") or era.id_pattern
     if pattern is not None and (
-        not charge_box_id or charge_box_id.strip() != charge_box_id or re.fullmatch(pattern, charge_box_id) is None
+        not charge_box_id
+        or charge_box_id.strip(JAVA_WHITE_SPACE) != charge_box_id
+        or re.fullmatch(pattern, charge_box_id) is None
     ):
         system.log.write(
             "ERROR",
@@ -277,7 +286,7 @@ def _certificate_accepted(system: CentralSystem, request: web.Request, charge_bo
     name = system.properties.get("steve.ocpp.security.client-cert-header-from-proxy")
     value = request.headers.get(name, "") if name else ""
     try:
-        certificate = _parse_certificate(value) if value else _of_connection(request)
+        certificate = _parse_certificate(system, value) if value else _of_connection(request)
     except ValueError:
         system.log.write("WARN", logs.CERTIFICATES, f"{prefix}Failed parsing the certificate")
         certificate = None
@@ -306,10 +315,12 @@ def _of_connection(request: web.Request) -> x509.Certificate | None:
     return None if presented is None else x509.load_der_x509_certificate(presented)
 
 
-def _parse_certificate(value: str) -> x509.Certificate:
+def _parse_certificate(system: CentralSystem, value: str) -> x509.Certificate:
     """URL-encoded PEM, PEM with tabs for line ends, or bare base64 (SteVe's CertificateUtils)."""
-    if "%" in value:
-        value = unquote_to_bytes(value).decode("ascii", "replace")
+    if system.era.certificate_header_is_form_decoded:
+        value = unquote_plus(value)
+    elif "%" in value:
+        value = unquote(value)
     if "BEGIN CERTIFICATE" in value:
         return x509.load_pem_x509_certificate(value.replace("\t", "\n").encode())
     return x509.load_der_x509_certificate(base64.b64decode(value, validate=True))
@@ -400,4 +411,5 @@ def _check_extensions(system: CentralSystem, request: web.Request) -> None:
                 "org.eclipse.jetty.server.HttpChannel",
                 f"handleException {path} BadMessageException: 400: {message}",
             )
-            raise HandshakeRefusedError(container_page(system, request, 400, message, secured=True, close=True))
+            close = system.era.extension_refusal_closes
+            raise HandshakeRefusedError(container_page(system, request, 400, message, secured=True, close=close))

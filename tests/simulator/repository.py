@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, RowMapping, delete, func, insert, select, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .store import Store
@@ -27,8 +28,13 @@ def _new_pk(result: CursorResult[Any]) -> int:
 
 
 async def find_charge_box(store: Store, charge_box_id: str) -> RowMapping | None:
-    """The row whose id equals ``charge_box_id`` by the data base's collation."""
+    """The row whose id equals ``charge_box_id`` by the data base's collation.
+
+    Raises DataError for a character beyond U+FFFF, which an utf8mb3 column cannot be compared with.
+    """
     table = store.tables.charge_box
+    if any(character > "\uffff" for character in charge_box_id):
+        raise DataError(str(select(table)), {}, ValueError("Illegal mix of collations for operation '='"))
 
     async def work(connection: AsyncConnection) -> RowMapping | None:
         return (

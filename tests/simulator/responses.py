@@ -164,9 +164,12 @@ def redirect(
     session: HttpSession | None = None,
     absolute: bool | None = None,
 ) -> web.Response:
-    """A redirect to ``path`` (with context), absolute or relative by era; sets the cookie of a new session."""
+    """A redirect to ``path`` (with context), absolute or relative by era; sets the cookie of a new session.
+
+    ``absolute``: what Spring made of it already; None leaves it to the container.
+    """
     if absolute is None:
-        absolute = system.era.location_absolute
+        absolute = system.era.sent_redirects_are_absolute
     location = origin(system, request) + path if absolute else path
     response = empty(system, status, {"Location": location}, secured=secured)
     if session is not None:
@@ -198,27 +201,36 @@ def to_signin(
     Location (Spring's DisableEncodeUrlFilter does not run there); seen live on 3.12.0 and 3.14.1.
     """
     path = f"{system.context}/manager/signin"
+    absolute = system.era.signin_location_absolute
     if system.logins.is_stale(request):
-        return redirect(system, request, path, session=system.logins.create(), secured=secured)
+        # SimpleRedirectInvalidSessionStrategy answers, and not the entry point; not so in the error dispatch.
+        return redirect(
+            system,
+            request,
+            path,
+            session=system.logins.create(),
+            secured=secured,
+            absolute=absolute if dispatched else None,
+        )
     session = system.logins.current(request)
-    if not saves_request(request):
-        return redirect(system, request, path, secured=secured)
+    if not saves_request(system, request):
+        return redirect(system, request, path, secured=secured, absolute=absolute)
     new = None
     if session is None:
         session = new = system.logins.create()
         if dispatched:
             path += f";jsessionid={new.id}"
     session.saved_request = origin(system, request) + request.raw_path
-    return redirect(system, request, path, session=new, secured=secured)
+    return redirect(system, request, path, session=new, secured=secured, absolute=absolute)
 
 
-def saves_request(request: web.Request) -> bool:
+def saves_request(system: CentralSystem, request: web.Request) -> bool:
     """Whether Spring Security remembers the request for after the login (RequestCacheConfigurer)."""
     headers = request.headers
     return (
         request.method == "GET"
         and not accepts_only_json(request)
-        and headers.get("Upgrade", "").lower() != "websocket"
+        and (system.era.saves_upgrade_requests or headers.get("Upgrade", "").lower() != "websocket")
         and headers.get("X-Requested-With", "") != "XMLHttpRequest"
     )
 
@@ -237,12 +249,22 @@ def dispatch_error(
 
     There an anonymous client sees 302 to the sign-in page and an authenticated one 403.
     """
-    if not system.era.error_dispatch_to_signin:
+    era = system.era
+    if not era.error_dispatch_to_signin:
         return container_page(system, request, status, message, secured=secured, headers=headers)
     session = system.logins.current(request)
     if authenticated or (session is not None and session.user is not None):
+        if era.dispatched_denial_is_empty:
+            return empty(system, 403, headers, secured=secured)
         return container_page(system, request, 403, secured=secured, headers=headers)
     return to_signin(system, request, dispatched=True, secured=secured)
+
+
+def no_handler(system: CentralSystem, request: web.Request, *, authenticated: bool = False) -> web.Response:
+    """Nothing in the application answers the path: 404 page, from 3.9.0 on what the error dispatch makes of it."""
+    path = request.raw_path.partition("?")[0]
+    message = system.era.missing_handler_message.format(method=request.method, path=path)
+    return dispatch_error(system, request, 404, message, authenticated=authenticated)
 
 
 def challenge(system: CentralSystem, request: web.Request) -> web.Response:

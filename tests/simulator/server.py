@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from . import repository
@@ -124,6 +125,9 @@ class _JettyLike(RequestHandler):
         if exc is not None and status >= 500:
             self.log_exception("the simulator failed to answer", exc_info=exc)
         reason = "Illegal character" if status == 400 else "Server Error"
+        if isinstance(exc, LineTooLong):
+            # Jetty takes 8 KiB.
+            status, reason = 414, "URI Too Long"
         body = f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"
         response = _NamelessResponse(status=status, body=body.encode(), headers={"Content-Type": PAGE_TYPE})
         response.force_close()

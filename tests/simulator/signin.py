@@ -17,12 +17,10 @@ from .central import CentralSystem
 from .handshake import parse_basic, password_matches
 from .logins import HttpSession
 from .responses import (
-    container_page,
     dispatch_error,
     html_page,
     redirect,
     set_cookie,
-    to_signin,
 )
 from .store import PoolTimeoutError
 
@@ -38,9 +36,7 @@ async def check_csrf(system: CentralSystem, request: web.Request) -> web.Respons
     value = form.get("_csrf", request.headers.get("X-CSRF-TOKEN", ""))
     if isinstance(value, str) and system.logins.token_matches(session, value):
         return None
-    if session.user is None and system.era.error_dispatch_to_signin:
-        return to_signin(system, request, dispatched=True)
-    return container_page(system, request, 403, secured=True)
+    return dispatch_error(system, request, 403)
 
 
 def page(system: CentralSystem, request: web.Request) -> web.Response:

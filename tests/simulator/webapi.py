@@ -25,7 +25,7 @@ from .handshake import parse_basic, password_matches
 from .messages import timestamp
 from .operations import payload_of
 from .pages import human_time
-from .responses import container_page, dispatch_error, json_answer, origin
+from .responses import container_page, dispatch_error, json_answer, no_handler, origin
 from .sessions import Task
 from .store import PoolTimeoutError
 
@@ -190,7 +190,7 @@ async def _route(system: CentralSystem, request: web.Request, path: str) -> web.
         if method != "POST":
             return dispatch_error(system, request, 405, headers={"Allow": "POST"}, authenticated=True)
         return await _operation(system, request, match[1])
-    return dispatch_error(system, request, 404, authenticated=True)
+    return no_handler(system, request, authenticated=True)
 
 
 def _charge_box(system: CentralSystem, row: RowMapping) -> dict[str, object]:

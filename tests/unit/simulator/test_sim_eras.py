@@ -31,17 +31,18 @@ UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Versi
 FULL = {**UPGRADE, **SUB}
 LOST = 'Can "Upgrade" only to "WebSocket".'
 
+BOXES = ["CP-1", "CP 2", "Q%Q", "Q;Q", "Q.Q"]
 RELEASES = ("3.4.8", "3.4.9", "3.5.1", "3.6.1", "3.7.1", "3.8.0", "3.9.0", "3.12.0", "3.13.0", "3.14.1")
 
 
 @pytest.fixture(scope="module")
 def eras() -> Iterator[dict[str, Running]]:
-    """One simulator an era, each with the box CP-1."""
+    """One simulator an era, each with the box CP-1 and some whose ids are none for every release."""
     with ExitStack() as stack:
         properties = {"auth.user": "admin", "auth.password": "s3cret", "webapi.value": "value"}
         yield {
             name: stack.enter_context(
-                running_simulator(release=name, charge_boxes=["CP-1", "CP 2"], system_properties=properties)
+                running_simulator(release=name, charge_boxes=BOXES, system_properties=properties)
             )
             for name in ERAS
         }
@@ -81,6 +82,93 @@ def test_handshake(eras: dict[str, Running], release: str, situation: str) -> No
     assert request(eras[release], path, headers).status == statuses[began[-1]]
 
 
+#: Part of the path that stands for the id → from which release on: status, text of a page, whether the connection ends.
+#: As real servers of 3.5.1, 3.6.1, 3.8.0, 3.9.0 and 3.13.0 answered.
+UNKNOWN = {"3.5.1": (401, "", False), "3.6.1": (404, "", False)}
+DISPATCHED = (302, "", False)
+ODD_IDS: dict[str, dict[str, tuple[int, str, bool]]] = {
+    "Z" * 256: UNKNOWN,
+    "Z" * 6000: UNKNOWN,
+    "a+b": UNKNOWN,
+    "%23": UNKNOWN,
+    "X%F0%9F%98%80": {"3.5.1": (500, "", False), "3.9.0": DISPATCHED},
+    "D%D6BT": {
+        **UNKNOWN, "3.8.0": (400, "Bad UTF-8 encoding", True), "3.12.0": (400, "Bad UTF-8 encoding", False)
+    },
+    "CP-1%C2%A0": {"3.5.1": (400, LOST, False)},
+    "CP-1%20": {"3.5.1": (400, "", False)},
+    "%20CP-1": {"3.5.1": (400, "", False)},
+    "CP-1%09": {
+        "3.5.1": (400, "", False), "3.8.0": (400, "Suspicious Path Character", True),
+        "3.12.0": (400, "Suspicious Path Character", False),
+    },
+    "a%0Ab": {
+        "3.5.1": UNKNOWN["3.5.1"], "3.6.1": (500, 'malicious String "%0A"', True),
+        "3.8.0": (400, "Suspicious Path Character", True), "3.12.0": (400, "Suspicious Path Character", False),
+    },
+    "a%5Cb": {
+        "3.5.1": UNKNOWN["3.5.1"], "3.6.1": (500, 'malicious String "%5C"', True),
+        "3.8.0": (400, "Suspicious Path Character", True), "3.12.0": (400, "Suspicious Path Character", False),
+    },
+    "a%00b": {"3.5.1": (400, "Bad Request", True), "3.8.0": (400, "Bad Request", False)},
+    "a%Qb": {"3.5.1": (400, "Bad Request", True), "3.8.0": (400, "Bad Request", False)},
+    "Q%25Q": {
+        "3.5.1": (400, LOST, False), "3.6.1": (500, 'malicious String "%25"', True),
+        "3.8.0": (400, "Ambiguous URI path encoding", True), "3.12.0": (400, "Ambiguous URI path encoding", False),
+    },
+    "a%2Fb": {
+        "3.5.1": (404, "Not Found", False), "3.6.1": (500, 'malicious String "%2F"', True),
+        "3.8.0": (400, "Ambiguous URI path separator", True), "3.12.0": (400, "Ambiguous URI path separator", False),
+    },
+    "%2e%2e": {
+        "3.5.1": (400, "Ambiguous URI path segment", True), "3.12.0": (400, "Ambiguous URI path segment", False)
+    },
+    "..": {
+        "3.5.1": UNKNOWN["3.5.1"], "3.6.1": (500, "was not normalized", True), "3.8.0": (400, "Bad Request", False),
+        "3.9.0": DISPATCHED,
+    },
+    **{
+        f"Q{text}Q": {
+            "3.5.1": (400, LOST, False), "3.6.1": (500, f'malicious String "{text}"', True),
+            "3.8.0": (400, "Bad Request", False), "3.9.0": DISPATCHED,
+        }
+        for text in (";", "%3B", "%2E")
+    },
+    "CP-1;x=1": {
+        "3.5.1": (400, "", False), "3.6.1": (500, 'malicious String ";"', True), "3.8.0": (400, "Bad Request", False),
+        "3.9.0": DISPATCHED,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("release", RELEASES[RELEASES.index("3.5.1") :])
+@pytest.mark.parametrize("charge_box_id", ODD_IDS, ids=lambda text: text[:20])
+def test_odd_ids(eras: dict[str, Running], release: str, charge_box_id: str) -> None:
+    answers = ODD_IDS[charge_box_id]
+    began = [name for name in RELEASES[: RELEASES.index(release) + 1] if name in answers]
+    answer = request(eras[release], f"{WS}/{charge_box_id}", SUB)
+    text = html.unescape(answer.body.decode())
+    expected = answers[began[-1]]
+    assert (answer.status, answer.header("Connection") == "close") == (expected[0], expected[2])
+    if answer.status != 500 or expected[1]:
+        assert expected[1] in text
+        assert bool(text) is bool(expected[1])
+
+
+def test_a_request_line_of_more_than_8_kib_is_too_long(eras: dict[str, Running]) -> None:
+    answer = request(eras["3.9.0"], f"{WS}/{'Z' * 9000}", SUB)
+    assert (answer.status, b"URI Too Long" in answer.body) == (414, True)
+
+
+def test_an_unknown_security_profile_is_an_internal_error(start: Start) -> None:
+    sim = start(release="3.9.0", charge_boxes=["CP-1"])
+    statuses = []
+    for profile in (0, 7, None, 0):
+        sim.control.update_charge_box("CP-1", security_profile=profile)
+        statuses.append(request(sim, f"{WS}/CP-1", SUB).status)
+    assert statuses == [400, 302, 302, 400]
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_text_of_a_preflight_and_status_over_http_1_0(eras: dict[str, Running], release: str) -> None:
     assert request(eras[release], f"{WS}/CP-1", SUB).body == LOST.encode()
@@ -106,7 +194,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 def test_fork_lists_charge_boxes_over_basic(eras: dict[str, Running]) -> None:
     answer = request(eras["expressync"], "/steve/api/v1/chargeBoxes", basic("admin", "value"))
-    assert (answer.status, [one["chargeBoxId"] for one in json.loads(answer.body)]) == (200, ["CP-1", "CP 2"])
+    assert (answer.status, [one["chargeBoxId"] for one in json.loads(answer.body)]) == (200, BOXES)
     assert request(eras["expressync"], "/steve/api/v1/chargeBoxes", basic("admin", "no")).status == 401
     assert request(eras["3.12.0"], "/steve/api/v1/chargeBoxes", basic("admin", "value")).status == 403
     gone = request(eras["expressync"], "/steve/api/v1/operations/tasks/77", basic("admin", "value"))
@@ -132,7 +220,7 @@ def test_runbook_dialect_reads_as_the_runbook_does(eras: dict[str, Running]) -> 
     } == offered
     assert request(sim, f"{WS}/CP-1", UPGRADE).status == 400
     listed = request(sim, "/steve/api/v1/chargepoints", {"Authorization": "Bearer value"})
-    assert (listed.status, len(json.loads(listed.body))) == (200, 2)
+    assert (listed.status, len(json.loads(listed.body))) == (200, len(BOXES))
     for headers in ({}, {"Authorization": "Bearer other"}, basic("admin", "value")):
         assert request(sim, "/steve/api/v1/chargepoints", headers).status == 401
 

@@ -119,12 +119,12 @@ def test_every_id_comes_back_when_it_is_decoded_once(charge_box_id: str) -> None
     assert encoded.isascii() and not set(encoded) & set("/;?# \r\n")
 
 
-@pytest.mark.parametrize("charge_box_id", ["a=b", "a/b", "a(b", "a)b", "a<b", "a>b", " a", "a ", " ", "a\n"])
+@pytest.mark.parametrize("charge_box_id", ["a=b", "a/b", "a(b", "a)b", "a<b", "a>b", " a", "a ", " ", "a\n", "a\u2003"])
 def test_the_default_pattern_forbids(charge_box_id: str) -> None:
     assert _handshake.violates_default_pattern(charge_box_id)
 
 
-@pytest.mark.parametrize("charge_box_id", ["a b", "é", "a+b", "#x", "a%b", "x" * 255, "0123"])
+@pytest.mark.parametrize("charge_box_id", ["a b", "é", "a+b", "#x", "a%b", "x" * 255, "0123", "a\u00a0"])
 def test_the_default_pattern_allows(charge_box_id: str) -> None:
     assert not _handshake.violates_default_pattern(charge_box_id)
 

@@ -393,52 +393,88 @@ def test_preflights_through_every_recorded_nginx_are_judged_as_directly(release:
         assert outcome(box(item, accepted=True)) == ("accepted" if registered else "charge-box-unregistered")
 
 
-# -- J: security profiles (recorded on 3.14.1)
+# -- J: security profiles
+
+PROFILED = ("3.9.0", "3.14.1")
+"""Releases that were recorded with stations of every security profile."""
 
 
-def profile(label: str, **further: str) -> ChargeBox | AskBox:
-    more = {name: named("3.14.1", other) for name, other in further.items()}
-    return box(named("3.14.1", label), False, **more)
+def profile(release: str, label: str, **further: str) -> ChargeBox | AskBox:
+    more = {name: named(release, other) for name, other in further.items()}
+    return box(named(release, label), False, **more)
 
 
+def others(release: str) -> tuple[str, ...]:
+    """What may refuse beside the password: TLS counts for profile 2 since 3.14.0 only."""
+    return ("client-certificate-refused", "profile-requires-tls") if release == "3.14.1" else (
+        "client-certificate-refused",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("release", PROFILED)
 @pytest.mark.parametrize("label", ["J main LAB-SP1 no auth", "J main LAB-SP2 no auth", "J SP3 cert none"])
-def test_a_profile_whose_password_was_not_given_is_undetermined(label: str) -> None:
-    judged = profile(label)
+def test_a_profile_whose_password_was_not_given_is_undetermined(release: str, label: str) -> None:
+    judged = profile(release, label)
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.stage, judged.status) == ("undetermined", "credentials", 401)
-    assert judged.candidates == ("basic-auth-refused", "client-certificate-refused", "profile-requires-tls")
+    assert judged.candidates == ("basic-auth-refused", *others(release))
     assert "registered, asks for credentials" in judged.evidence[0]["note"]
 
 
+ACCEPTED = (
+    "J main LAB-SP1 right", "J tlsproxy LAB-SP2 right", "J main LAB-SP0 no auth", "J main LAB-SP0 wrong pw",
+    "J SP2 proto-header https", "J SP3 cert good url-enc",
+)  # fmt: skip
+#: Of one release only: the user name's case, TLS for profile 2, and what a proxy may make of the certificate.
+ACCEPTED_BY = {
+    "3.9.0": ("J main LAB-SP2 right", "J SP2 XFP unset prop"),
+    "3.14.1": ("J main LAB-SP1 right lower user", "J SP3 cert good tab", "J SP3 cert good b64", "J SP3 cert contains"),
+}
+
+
 @pytest.mark.parametrize(
-    "label",
-    [
-        "J main LAB-SP1 right",
-        "J main LAB-SP1 right lower user",
-        "J tlsproxy LAB-SP2 right",
-        "J main LAB-SP0 no auth",
-        "J main LAB-SP0 wrong pw",
-        "J SP2 proto-header https",
-        "J SP3 cert good tab",
-    ],
+    ("release", "label"), [(release, label) for release in PROFILED for label in (*ACCEPTED, *ACCEPTED_BY[release])]
 )
-def test_right_credentials_are_accepted(label: str) -> None:
-    assert outcome(profile(label)) == "accepted"
+def test_right_credentials_are_accepted(release: str, label: str) -> None:
+    assert outcome(profile(release, label)) == "accepted"
 
 
+@pytest.mark.parametrize("release", PROFILED)
 @pytest.mark.parametrize("label", ["wrong pw", "empty pw", "wrong user"])
-def test_a_wrong_password_is_told_from_a_profile_that_wants_something_else(label: str) -> None:
-    assert outcome(profile(f"J main LAB-SP1 {label}")) == "ask MALFORMED_BASIC"
-    refused = profile(f"J main LAB-SP1 {label}", MALFORMED_BASIC="J main LAB-SP1 Basic only")
+def test_a_wrong_password_is_told_from_a_profile_that_wants_something_else(release: str, label: str) -> None:
+    assert outcome(profile(release, f"J main LAB-SP1 {label}")) == "ask MALFORMED_BASIC"
+    refused = profile(release, f"J main LAB-SP1 {label}", MALFORMED_BASIC="J main LAB-SP1 Basic only")
     assert outcome(refused) == "basic-auth-refused"
-    over_tls = profile(f"J tlsproxy LAB-SP2 {label}", MALFORMED_BASIC="J tlsproxy LAB-SP2 Basic only")
+    over_tls = profile(release, f"J tlsproxy LAB-SP2 {label}", MALFORMED_BASIC="J tlsproxy LAB-SP2 Basic only")
     assert outcome(over_tls) == "basic-auth-refused"
+
+
+def test_3_9_wants_the_user_name_in_the_case_of_the_id_and_the_judgement_says_so() -> None:
+    for station in ("main LAB-SP1", "main LAB-SP2", "tlsproxy LAB-SP2"):
+        judged = profile("3.9.0", f"J {station} right lower user", MALFORMED_BASIC=f"J {station} Basic only")
+        assert isinstance(judged, ChargeBox)
+        assert outcome(judged) == "basic-auth-refused"
+        assert "case included" in judged.evidence[0]["note"]
+
+
+def test_profile_2_over_plain_ws_is_refused_for_the_password_alone_in_3_9() -> None:
+    judged = profile("3.9.0", "J main LAB-SP2 wrong pw", MALFORMED_BASIC="J main LAB-SP2 Basic only")
+    assert outcome(judged) == "basic-auth-refused"
+
+
+@pytest.mark.parametrize(
+    "label", ["good tab", "good b64", "contains", "wrong O", "garbage", "none", "empty"]
+)  # fmt: skip
+def test_a_certificate_that_3_9_does_not_accept_leaves_the_kind_of_credentials_open(label: str) -> None:
+    judged = profile("3.9.0", f"J SP3 cert {label}")
+    assert isinstance(judged, ChargeBox)
+    assert (judged.verdict, judged.candidates) == ("undetermined", ("basic-auth-refused", *others("3.9.0")))
 
 
 def test_profile_2_over_plain_ws_is_never_called_a_wrong_password() -> None:
     asked = {"MALFORMED_BASIC": "J main LAB-SP2 Basic only"}
-    assert outcome(profile("J main LAB-SP2 right", **asked)) == "ask TLS_IN_FRONT"
-    judged = profile("J main LAB-SP2 right", **asked, TLS_IN_FRONT="J main LAB-SP2 right")
+    assert outcome(profile("3.14.1", "J main LAB-SP2 right", **asked)) == "ask TLS_IN_FRONT"
+    judged = profile("3.14.1", "J main LAB-SP2 right", **asked, TLS_IN_FRONT="J main LAB-SP2 right")
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.candidates) == (
         "undetermined",
@@ -448,15 +484,18 @@ def test_profile_2_over_plain_ws_is_never_called_a_wrong_password() -> None:
 
 def test_profile_2_is_told_where_steve_believes_the_proxys_header() -> None:
     asked = {"MALFORMED_BASIC": "J main LAB-SP2 Basic only", "TLS_IN_FRONT": "J SP2 proto-header https"}
-    assert outcome(profile("J main LAB-SP2 right", **asked)) == "profile-requires-tls"
+    assert outcome(profile("3.14.1", "J main LAB-SP2 right", **asked)) == "profile-requires-tls"
 
 
-def test_a_row_without_profile_is_an_internal_error_and_no_verdict() -> None:
-    judged = profile("J NULL profile")
+@pytest.mark.parametrize("release", PROFILED)
+def test_a_row_without_profile_is_an_internal_error_and_no_verdict(release: str) -> None:
+    judged = profile(release, "J NULL profile")
     assert isinstance(judged, ChargeBox)
     assert (judged.verdict, judged.candidates) == ("undetermined", ("db-unreachable",))
 
 
-def test_a_right_password_with_an_unsupported_version_is_the_version() -> None:
+@pytest.mark.parametrize("release", PROFILED)
+def test_a_right_password_with_an_unsupported_version_is_the_version(release: str) -> None:
     other = "J main LAB-SP1 right no proto"
-    assert outcome(profile("J main LAB-SP1 right ocpp2.0.1", WITHOUT_SUBPROTOCOL=other)) == "subprotocol-unsupported"
+    judged = profile(release, "J main LAB-SP1 right ocpp2.0.1", WITHOUT_SUBPROTOCOL=other)
+    assert outcome(judged) == "subprotocol-unsupported"

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +18,10 @@ from ansible_collections.chargeops.steve.plugins.doc_fragments._steve import Mod
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.modules import steve_ws_probe as module
 
+from tests import certificates
 from tests.simulator import running_simulator
-from tests.unit.fake_servers import free_port
+from tests.unit.fake_servers import free_port, relaying, serving
+from tests.unit.test_documents import check
 
 DOCUMENTED = yaml.safe_load(module.DOCUMENTATION)
 RETURNED = yaml.safe_load(module.RETURN)
@@ -61,7 +67,30 @@ def test_real_results_are_documented_and_complete(mode: str) -> None:
         result = module.work(params(url=steve.ws_url, charge_box_id=["CP-1", "CP-2", "nope"], mode=mode))
     assert result.pop("changed") is (mode == "boot")
     described(result, RETURNED)
-    assert set(RETURNED) - set(result) == {"file", "reached"}
+    assert set(RETURNED) - set(result) == {"file", "reached", "tls"}
+
+
+@pytest.mark.parametrize("connect_to", [True, False])
+def test_what_a_tls_endpoint_presents_is_documented_and_complete(tmp_path: Path, connect_to: bool) -> None:
+    made = certificates.family()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates.written(tmp_path, made.leaf, made.intermediate))
+    with ExitStack() as life:
+        steve = life.enter_context(running_simulator(release="3.14.1", charge_boxes=["CP-1"]))
+        front = life.enter_context(serving(relaying(steve.port), context))
+        host = certificates.NAME if connect_to else "127.0.0.1"
+        url = f"wss://{host}:{front.port}/steve/websocket/CentralSystemService"
+        options = params(url=url, charge_box_id=["CP-1"], tls=True, validate_certs=False)
+        result = module.work({**options, "connect_to": front.place if connect_to else None})
+        without = module.work({**options, "tls": False, "connect_to": front.place})
+    assert result["summary"]["accepted"] == 1 and "tls" not in without
+    check("probe", result)
+    assert result.pop("changed") is False
+    (presented,) = result["tls"]
+    assert set(presented) == set(RETURNED["tls"]["contains"])
+    described(result, RETURNED)
+    assert presented["host"] == host
+    assert [base64.b64decode(item) for item in presented["chain"]] == made.full
 
 
 def test_a_refused_box_is_data_unless_the_task_is_to_fail() -> None:

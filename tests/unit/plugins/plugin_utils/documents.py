@@ -129,6 +129,7 @@ def observation(
             ),
             "env": ok({"added": [], "changed": [], "removed": []}),
             "admin": ok({"registered": [{"id": item, "pk": 1} for item in known], "unknown": [], "sessions": []}),
+            "tls": {"status": "skipped", "reason": "no TLS URL", "elapsed_s": 0.0, "data": None},
             "probes": ok([probe(), probe("proxy")] if probes is None else probes)
             | {"skipped_hops": skipped_hops or {}},
         }
