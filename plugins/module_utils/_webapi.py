@@ -10,7 +10,7 @@ import base64
 import re
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _era, _handshake, _http1
@@ -119,31 +119,43 @@ class Request:
 
 
 def credential(
-    username: str | None, password: str | None, token: str | None, scheme: str, header_name: str = DEFAULT_HEADER
+    username: str | None,
+    password: str | None,
+    token: str | None,
+    scheme: str,
+    header_name: str = DEFAULT_HEADER,
+    names: Sequence[str] = ("username", "password", "token", "header_name"),
 ) -> Credential:
     """A credential, checked before anything is sent; the sentences of errors never contain a secret.
+
+    Args:
+        username: user of HTTP Basic.
+        password: its password.
+        token: value of the header, or Bearer token.
+        scheme: how it is to be sent.
+        header_name: name of the header.
+        names: how the options are called.
 
     Raises:
         InputError: a value cannot be sent, or the scheme needs one that is missing.
     """
-    for option, value in (("username", username), ("password", password), ("token", token)):
+    user_option, password_option, token_option, header_option = names
+    for option, value in ((user_option, username), (password_option, password), (token_option, token)):
         if value and any(character < " " or character == "\x7f" for character in value):
             raise InputError(option, "it contains a line break or a control character", "Remove it.")
         if value and _not_text(value):
             raise InputError(option, "it is not valid text", "Write it in UTF-8.")
     if username and ":" in username:
-        raise InputError("username", "it contains a colon, at which HTTP Basic ends the name", "Correct it.")
+        raise InputError(user_option, "it contains a colon, at which HTTP Basic ends the name", "Correct it.")
     sent = token or password
     if sent and scheme in ("header", "bearer") and sent != sent.strip():
-        option = "token" if token else "password"
+        option = token_option if token else password_option
         raise InputError(option, "it begins or ends with a blank, which no header keeps", "Remove the blank.")
-    if password and not username and not token and scheme == "basic":
-        raise InputError("username", "it is missing, and HTTP Basic needs a user", "Give the user of the Web API.")
-    if token and not username and scheme == "basic":
-        raise InputError("username", "it is missing, and HTTP Basic needs a user", "Give the user of the Web API.")
+    if sent and not username and scheme == "basic":
+        raise InputError(user_option, "it is missing, and HTTP Basic needs a user", "Give the user of the Web API.")
     if _HEADER_NAME.fullmatch(header_name) is None or header_name.lower() in _TAKEN:
         raise InputError(
-            "header_name", f"{inert(header_name, 40)!r} cannot carry a key",
+            header_option, f"{inert(header_name, 40)!r} cannot carry a key",
             f"Give what webapi.key says, by default {DEFAULT_HEADER}.",
         )  # fmt: skip
     return Credential(username or None, password or None, token or None, header_name)
@@ -179,7 +191,6 @@ def check(request: Request, clock: Callable[[], float] = time.monotonic) -> dict
 
     Raises:
         InputError: an argument cannot be used.
-        TooLarge: never, because only the beginning of an answer is read.
     """
     visit = Visit(request, clock)
     try:
