@@ -26,7 +26,7 @@ from urllib.parse import quote
 from ansible_collections.chargeops.steve.plugins.module_utils import _admin_pages, _handshake
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import SIGNIN, WsUrl
-from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer
+from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Answer, Failure
 from ansible_collections.chargeops.steve.plugins.module_utils._seen import Seen, note
 
 PROBE = "/api/v1/ocppTags/0"
@@ -112,9 +112,17 @@ class WebApiCase:
     def evidence(self, ask: Ask, words: str | None = None) -> dict[str, Any]:
         """A question and its answer as results show it."""
         seen = self.seen[ask]
+        known = _known(self.url)
         if seen.answer is not None:
-            seen = replace(seen, answer=_shown(seen.answer, seen.secrets, self.url))
-        return replace(seen, secrets=()).evidence(words)
+            seen = replace(seen, answer=_shown(seen.answer, seen.secrets, known))
+        elif seen.failed("not-http") and _repeats(_sentence(seen), seen.secrets, known):
+            # The only failure whose sentence quotes the other side after a credential was sent.
+            seen = replace(seen, failure=Failure("not-http", f"what answers does not speak HTTP {WITHHELD}"))
+        shown = replace(seen, secrets=()).evidence(words)
+        if shown["body"] not in (*_KNOWN_TEXTS, WITHHELD) and _repeats(shown["body"], seen.secrets, known):
+            # Without its markup and line breaks a text may repeat what it did not before.
+            shown["body"] = WITHHELD
+        return shown
 
 
 @dataclass(frozen=True)
@@ -203,14 +211,21 @@ def secret_forms(secret: str, token: str | None = None) -> tuple[str, ...]:
     return tuple(sorted((form for form in forms if form), key=len, reverse=True))
 
 
-def _shown(answer: Answer, secrets: Sequence[str], url: WsUrl) -> Answer:
+def _known(url: WsUrl) -> tuple[str, ...]:
+    """What every answer may repeat: the asked address."""
+    return (url.path, url.context + SIGNIN, url.context, url.authority, url.host)
+
+
+def _sentence(seen: Seen) -> str:
+    return "" if seen.failure is None else seen.failure.sentence
+
+
+def _shown(answer: Answer, secrets: Sequence[str], known: Sequence[str]) -> Answer:
     """An answer whose texts hold no secret.
 
     A secret may be as short as ``1234`` or ``steve``, so it is not cut out of a text, which would damage what it is
     part of: SteVe's known words and the asked address are shown, and a text that repeats a secret beside them is not.
     """
-
-    known = (url.path, url.context + SIGNIN, url.context, url.authority, url.host)
 
     def told(text: str) -> str:
         return WITHHELD if _repeats(text, secrets, known) else text
@@ -219,8 +234,9 @@ def _shown(answer: Answer, secrets: Sequence[str], url: WsUrl) -> Answer:
     for name, value in answer.headers:
         if name.lower() == "location" and _handshake.is_signin_redirect(answer):
             # Jetty may add a session's id.
-            value = value.split(";")[0]
-        headers.append((name, value if value.lower() in _KNOWN_VALUES else told(value)))
+            headers.append((name, told(value.split(";")[0])))
+        else:
+            headers.append((name, value if value.lower() in _KNOWN_VALUES else told(value)))
     text = message(answer) if is_own(answer) else None
     if text is None:
         body = "" if _handshake.is_signin_page(answer) else told(answer.text())
@@ -239,9 +255,7 @@ def _repeats(text: str, secrets: Sequence[str], known: Sequence[str]) -> bool:
     for item in known:
         for begin, end in _places(folded, item.casefold()):
             covered[begin:end] = b"\x01" * (end - begin)
-    return any(
-        0 in covered[begin:end] for secret in secrets for begin, end in _places(folded, secret.casefold())
-    )
+    return any(0 in covered[begin:end] for secret in secrets for begin, end in _places(folded, secret.casefold()))
 
 
 def _places(text: str, part: str) -> Iterator[tuple[int, int]]:
@@ -339,7 +353,8 @@ def _without_scheme(case: WebApiCase) -> WebApi | Ask:
         lost = ("db-unreachable",) if _admin_pages.tells_of_lost_data_base(text[:2000]) else ()
         return _open(None, lost, evidence)
     if bare is Said.ACCEPTED:
-        return _open(None, (), case.evidence(Ask.BARE, "accepted without a credential: something in between adds one"))
+        words = "accepted without a credential: something in between adds one"
+        return _open(None, (), case.evidence(Ask.BARE, words))
     if bare is Said.REFUSED:
         words = "refused without a credential in words of no release that is read so: something in between adds one"
         if message(answer) not in _KNOWN_TEXTS:
@@ -358,8 +373,8 @@ def _nowhere(case: WebApiCase) -> WebApi | Ask:
         return _open(None, ("webapi-absent", "wrong-context-path"), *evidence)
     if _handshake.is_signin_page(seen.answer):
         if case.era.at_least("3.6.0") is True and not case.era.is_runbook:
-            words = note(f"SteVe {case.era} has a Web API, so the path did not arrive as it was sent")
-            return _open(None, ("proxy-no-route", "webapi-absent"), *evidence, words)
+            remark = note(f"SteVe {case.era} has a Web API, so the path did not arrive as it was sent")
+            return _open(None, ("proxy-no-route", "webapi-absent"), *evidence, remark)
         words = "SteVe is under this context, and the Web API came with 3.6.0"
         return WebApi("absent", None, "webapi-absent", (), (evidence[0], case.evidence(Ask.SIGNIN, words)))
     if _handshake.is_container_page(seen.answer):
@@ -454,9 +469,7 @@ def _unseen(case: WebApiCase, ask: Ask) -> WebApi | Ask:
     word = case.said(Ask.MALFORMED)
     if word is Said.UNSEEN:
         words = "a malformed header would be answered 401, so Authorization does not arrive"
-        return _found(
-            "proxy-authorization-stripped", evidence[0], case.evidence(Ask.MALFORMED, words), scheme="basic"
-        )
+        return _found("proxy-authorization-stripped", evidence[0], case.evidence(Ask.MALFORMED, words), scheme="basic")
     if word is Said.REFUSED:
         words = "the header arrives; SteVe answers so too when it has lost its data base"
         return _open("basic", ("db-unreachable",), evidence[0], case.evidence(Ask.MALFORMED, words))
@@ -480,9 +493,7 @@ def _another_scheme(case: WebApiCase, sent: str, reads: str) -> WebApi | Ask:
         "refused": f"sent by {_NAME_OF[reads]} the same credential is refused as well",
     }.get(inner.verdict, f"whether it would work by {_NAME_OF[reads]} could not be told")
     more_candidates = tuple(item for item in (inner.finding, *inner.candidates) if item)
-    return WebApi(
-        "refused", reads, "webapi-wrong-scheme", more_candidates, (*evidence, *inner.evidence, note(works))
-    )
+    return WebApi("refused", reads, "webapi-wrong-scheme", more_candidates, (*evidence, *inner.evidence, note(works)))
 
 
 def _with_plain_http(case: WebApiCase, judged: WebApi | Ask) -> WebApi | Ask:

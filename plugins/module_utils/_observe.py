@@ -162,7 +162,7 @@ class Observer:
         self._part("env", self._env)
         self._part("nginx", self._nginx)
         self._part("admin", self._admin)
-        self._part("webapi", self._webapi)
+        self._part("webapi", self._web_api)
         self._part("tls", self._tls)
         self._part("probes", self._probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
@@ -306,7 +306,7 @@ class Observer:
             places.append(_tls_chain.Place("direct", own[0], own))
         return list(dict.fromkeys(places))
 
-    def _webapi(self) -> dict[str, Any]:
+    def _web_api(self) -> dict[str, Any]:
         if not self.options.webapi.sendable:
             raise Skipped("steve_webapi_value is not given")
         request = _webapi.Request(

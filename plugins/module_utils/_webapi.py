@@ -301,7 +301,11 @@ class Visit:
         if self._request.era is not None or bare is None:
             return
         found = _era.fingerprint(
-            self._http.base.context, self._fingerprint("/manager/home"), self._fingerprint("/nosuch"), _facts(bare), None
+            self._http.base.context,
+            self._fingerprint("/manager/home"),
+            self._fingerprint("/nosuch"),
+            _facts(bare),
+            None,
         )
         if found is not None:
             self._case = replace(self._case, era=found)

@@ -87,7 +87,9 @@ def _disabled(data: dict[str, Any]) -> Answer:
 def _wrong_scheme(data: dict[str, Any]) -> Answer:
     if data["finding"] == "webapi-wrong-scheme":
         wanted = _SCHEMES.get(str(data["scheme"]), "another scheme")
-        return _found(data, f"The Web API's credential is sent in a way that this SteVe does not read: it reads {wanted}.")
+        return _found(
+            data, f"The Web API's credential is sent in a way that this SteVe does not read: it reads {wanted}."
+        )
     return Answer("pass") if data["verdict"] in ("accepted", "refused") else _open(data)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The part ``webapi`` of an observation, against simulators: what is asked, what is left out, what it is judged to be."""
+"""The part ``webapi`` of an observation, against simulators: what is asked, what is left out, how it is judged."""
 
 from __future__ import annotations
 

@@ -266,9 +266,7 @@ def test_a_proxy_that_drops_authorization_is_named(eras: Any, release: str) -> N
         ("wrong-path", ("undetermined", None, "wrong-context-path", ())),
     ],
 )
-def test_what_stands_in_front_is_named_and_gets_no_credential(
-    eras: Any, mode: Any, expected: tuple[Any, ...]
-) -> None:
+def test_what_stands_in_front_is_named_and_gets_no_credential(eras: Any, mode: Any, expected: tuple[Any, ...]) -> None:
     with running_proxy(mode, f"127.0.0.1:{eras('3.14.1').port}") as proxy:
         assert outcome(asked(f"{proxy.url}/steve", **USER, password=VALUE)) == expected
 
@@ -354,8 +352,8 @@ def test_a_redirect_is_not_followed_with_the_credential() -> None:
 
 def test_no_user_is_invented_and_no_cookie_is_kept() -> None:
     fake = FakeSteve()
-    cookie = {"X-Content-Type-Options": "nosniff", "Set-Cookie": "JSESSIONID=x; Path=/", "Location": "/steve/manager/signin"}
-    probes = recording(fake, Reply(302, "", cookie))
+    cookie = {"Set-Cookie": "JSESSIONID=x; Path=/", "Location": "/steve/manager/signin"}
+    probes = recording(fake, Reply(302, "", {"X-Content-Type-Options": "nosniff", **cookie}))
     with running(fake) as one:
         asked(one.url, token=VALUE, scheme="bearer")
         asked(one.url, token=VALUE, scheme="header")
