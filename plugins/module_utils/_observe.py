@@ -313,7 +313,7 @@ class Observer:
             url=self.options.url,
             credential=self.options.webapi,
             scheme=self.options.webapi_scheme,
-            paths=(_webapi.CHARGE_BOXES,),
+            paths=(_webapi.list_path(self.era),),
             era=self.era,
             validate_certs=self.options.validate_certs,
             ca_path=self.options.ca_path,

@@ -186,6 +186,11 @@ def paths(values: Iterable[Any], option: str = "paths") -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def list_path(era: Era | None) -> str:
+    """Where a list of charge boxes may be: ExpresSync's fork has one, no release, and the runbook's dialect another."""
+    return interpret.RUNBOOK_PROBE if era is not None and era.is_runbook else CHARGE_BOXES
+
+
 def check(request: Request, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
     """The document of ``steve_webapi_check``.
 

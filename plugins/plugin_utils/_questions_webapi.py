@@ -18,8 +18,10 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Ans
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView
 
 _SCHEMES = {"basic": "HTTP Basic", "header": "a header", "bearer": "a Bearer token"}
-#: The list that ExpresSync's fork has; upstream answers an unknown path 404 up to 3.8.0 and 403 since.
+#: The list that ExpresSync's fork has (and that of the runbook's dialect); upstream answers an unknown path 404 up to
+#: 3.8.0 and 403 since.
 _CHARGE_BOXES = "/api/v1/chargeBoxes"
+_LISTS = (_CHARGE_BOXES, "/api/v1/chargepoints")
 _NO_SUCH_PATH = (403, 404)
 
 
@@ -114,7 +116,7 @@ def _box_invisible(view: HostView) -> list[Answer]:
     data = part["data"]
     if data["verdict"] != "accepted":
         return [_open(data)]
-    status = next((item["status"] for item in data["endpoints"] if item["path"] == _CHARGE_BOXES), None)
+    status = next((item["status"] for item in data["endpoints"] if item["path"] in _LISTS), None)
     if status == 200:
         return [Answer("pass")]
     if status not in _NO_SUCH_PATH:

@@ -83,6 +83,15 @@ def test_the_value_alone_cannot_be_tried_where_basic_is_read(tmp_path: Path) -> 
     assert causes(document) == []
 
 
+def test_the_runbook_s_dialect_has_a_list_of_its_own(tmp_path: Path) -> None:
+    with steve(tmp_path, "runbook") as one, station(one.ws_url, "CP-1"):
+        document = observed(one, webapi_value=VALUE, era="runbook")
+    data = document["parts"]["webapi"]["data"]
+    assert (data["verdict"], data["scheme"], data["boxes"]) == ("accepted", "bearer", None)
+    assert data["endpoints"] == [{"path": "/api/v1/chargepoints", "status": 200}]
+    assert causes(document) == []
+
+
 def test_without_the_admin_list_nobody_knows_who_is_connected(tmp_path: Path) -> None:
     with steve(tmp_path, "3.14.1") as one, station(one.ws_url, "CP-1"):
         document = observed(one, **RIGHT, username=None, password=None)
