@@ -137,7 +137,8 @@ class AdminWriter(_admin.AdminClient):
             What SteVe says about a station that did not take the change, None when it says nothing.
         """
         current, wanted = step.current, step.wanted
-        assert current is not None and current.form is not None and current.dialect is not None
+        if current is None or current.form is None or current.dialect is None:
+            raise ValueError("a step of kind update carries its details form")
         password = wanted.password if step.password else None
         fields = names.filled(current.dialect, current.form, wanted.options, password)
         return self._post(names.UPDATE_PATH, [*fields, names.UPDATE_BUTTON], "change a charge box", password)
