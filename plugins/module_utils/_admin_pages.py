@@ -153,11 +153,13 @@ class ChargePointsPage:
         charge_boxes: registered ones in SteVe's order (primary key).
         unknown: those that knocked, at most 100, in SteVe's order.
         notes: sentences about rows that could not be read.
+        unread: primary keys of registered charge boxes whose rows could not be read.
     """
 
     charge_boxes: tuple[ChargeBox, ...]
     unknown: tuple[UnknownId, ...]
     notes: tuple[str, ...]
+    unread: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,8 +250,8 @@ def home_page(page: str) -> None:
         raise UnrecognisedPage(looks_like(page))
 
 
-def error_text(page: str) -> str | None:
-    """The text of SteVe's error page (inert, cut), None when the page shows none.
+def error_text(page: str, limit: int = 200) -> str | None:
+    """The text of SteVe's error page (inert, cut at ``limit``), None when the page shows none.
 
     SteVe's exception handler answers with status 200 (``GlobalControllerAdvice``, ``00-error.jsp``). Ask only about a
     page that is not recognised as another one: an id in a list may contain the same markup.
@@ -259,7 +261,7 @@ def error_text(page: str) -> str | None:
         return None
     shown = _ERROR_HEADING.sub("", match.group(1), count=1)
     end = _ERROR_END.search(shown)
-    return inert(text(shown[: end.start()] if end else shown)) or "no text"
+    return inert(text(shown[: end.start()] if end else shown), limit) or "no text"
 
 
 def tells_of_lost_data_base(message: str) -> bool:
@@ -300,6 +302,7 @@ def charge_points_page(page: str) -> ChargePointsPage:
     boxes: list[ChargeBox] = []
     unknown: list[UnknownId] = []
     notes: list[str] = []
+    unread: list[int] = []
     previous_end = 0
     for form in own:
         segment = page[previous_end : form.start]
@@ -309,6 +312,7 @@ def charge_points_page(page: str) -> ChargePointsPage:
         if delete is not None:
             box = _charge_box(segment, int(delete.group(1)))
             if box is None:
+                unread.append(int(delete.group(1)))
                 notes.append(f"The row of the charge box with primary key {delete.group(1)} could not be read.")
             else:
                 boxes.append(box)
@@ -322,7 +326,7 @@ def charge_points_page(page: str) -> ChargePointsPage:
         raise UnrecognisedPage("a charge point list whose rows are not SteVe's")
     if forged:
         notes.append(f"{forged} forms of the page carry a foreign CSRF token; they are part of an id or a description.")
-    return ChargePointsPage(tuple(boxes), tuple(unknown), tuple(notes))
+    return ChargePointsPage(tuple(boxes), tuple(unknown), tuple(notes), tuple(unread))
 
 
 def sessions_page(page: str) -> tuple[Session, ...]:

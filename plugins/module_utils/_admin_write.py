@@ -137,7 +137,8 @@ class AdminWriter(_admin.AdminClient):
             What SteVe says about a station that did not take the change, None when it says nothing.
         """
         current, wanted = step.current, step.wanted
-        assert current is not None and current.form is not None and current.dialect is not None
+        if current is None or current.form is None or current.dialect is None:
+            raise ValueError("a step of kind update carries its details form")
         password = wanted.password if step.password else None
         fields = names.filled(current.dialect, current.form, wanted.options, password)
         return self._post(names.UPDATE_PATH, [*fields, names.UPDATE_BUTTON], "change a charge box", password)
@@ -173,7 +174,8 @@ class AdminWriter(_admin.AdminClient):
                 "Check that all requests reach the same SteVe process and that nothing strips cookies.",
             )
         if answer.status == 200:
-            message = pages.error_text(answer.text)
+            # The reason for a refused insert follows the statement.
+            message = pages.error_text(answer.text, 600)
             # The page shows the class of the exception before its words.
             begin = -1 if message is None else message.find(names.STORED_BUT)
             if message is not None and begin >= 0 and path == names.UPDATE_PATH:
@@ -275,20 +277,27 @@ class _Visit:
     def found(self, ids: Sequence[str]) -> dict[str, plan.Current | SteveError | None]:
         """What SteVe has of each id: the exact one, else one of similar spelling that SteVe takes for the same."""
         listed = self._client.charge_points()
+        unread = set(listed.unread)
         by_id: dict[str, plan.Current] = {}
         by_fold: dict[str, list[plan.Current]] = {}
         for box in listed.charge_boxes:
-            # An id with markup may be cut wrongly in the list; the details form has it exactly.
-            name = box.id if box.doubt is None else self._client.details(box.pk).id
+            name = box.id
+            if box.doubt is not None:
+                # An id with markup may be cut wrongly in the list; the details form has it exactly.
+                try:
+                    name = self._client.details(box.pk).id
+                except (_admin.ErrorPage, _admin.PageNotRecognised):
+                    unread.add(box.pk)
+                    continue
             current = plan.Current(name, box.pk)
             by_id[name] = current
             by_fold.setdefault(folded(name), []).append(current)
-        return {one: by_id.get(one) or self._alike(one, by_fold, bool(listed.notes)) for one in ids}
+        return {one: by_id.get(one) or self._alike(one, by_fold.get(folded(one), []), unread) for one in ids}
 
     def _alike(
-        self, wanted: str, by_fold: dict[str, list[plan.Current]], unread: bool
+        self, wanted: str, candidates: Sequence[plan.Current], unread: set[int]
     ) -> plan.Current | SteveError | None:
-        candidates = by_fold.get(folded(wanted), [])
+        """Which of the charge boxes of similar spelling SteVe finds by the wanted one."""
         if not candidates and not unread:
             return None
         try:
@@ -299,9 +308,10 @@ class _Visit:
         for candidate in candidates:
             if candidate.pk in keys:
                 return candidate
-        if page.notes and not all("foreign CSRF token" in note for note in page.notes):
+        if unread & {*keys, *page.unread}:
             return _admin.PageNotRecognised(
-                "find the charge box", self._client.url, page.notes[0], "Rename the charge box of that row in SteVe."
+                "find the charge box", self._client.url, "SteVe lists a charge box whose row or page cannot be read",
+                "Rename or delete that charge box in SteVe's data base.",
             )
         return None
 

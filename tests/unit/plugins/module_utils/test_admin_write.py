@@ -115,6 +115,10 @@ def test_check_mode_posts_nothing_but_the_sign_in(steve: FakeSteve) -> None:
         (lambda steve: Reply(302, "", {"Location": "https://login.example.net/x"}), "login.example.net"),
         (lambda steve: Reply(body=steve.pages.error("boom")), "SteVe shows an error page: boom"),
         (lambda steve: Reply(body=steve.pages.error("Duplicate entry 'NEW' for key 'id'")), "takes for equal"),
+        (
+            lambda steve: Reply(body=steve.pages.error(f"org.jooq: SQL [insert {'x' * 300}]; Duplicate entry 'NEW'")),
+            "Duplicate entry 'NEW'",
+        ),
         (lambda steve: Reply(body=steve.pages.error("JDBC Connection refused")), "Check the data base"),
         (lambda steve: Reply(body=steve.pages.home()), "SteVe's home page"),
         (lambda _steve: Reply(200, "hello"), 'a text that begins "hello"'),
@@ -218,4 +222,16 @@ def test_an_unreadable_row_is_no_proof_of_absence(steve: FakeSteve) -> None:
     steve.instead["/manager/chargepoints"] = lambda _seen: Reply(body=page)
     steve.instead["/manager/chargepoints/query"] = lambda _seen: Reply(body=page)
     result = ensure(steve, *plain("CP-2"), state="absent")
-    assert "could not be read" in result["charge_boxes"][0]["error"]
+    assert "cannot be read" in result["charge_boxes"][0]["error"]
+
+
+def test_an_id_that_is_cut_wrongly_in_the_list_is_never_taken_for_another(steve: FakeSteve) -> None:
+    forged = Box(5, "CP-9</a></td><td>")
+    steve.boxes.append(forged)
+    steve.instead["/manager/chargepoints/details/5"] = lambda _seen: Reply(body=steve.pages.error("boom"))
+    unsure = ensure(steve, *plain("CP-9", "CP-1"), state="absent", force=True, check_mode=True)
+    assert "cannot be read" in unsure["charge_boxes"][0]["error"]
+    assert unsure["charge_boxes"][1]["after"] is None and unsure["charge_boxes"][1]["error"] is None
+    steve.instead.clear()
+    sure = ensure(steve, *plain("CP-9"), state="absent", force=True, check_mode=True)
+    assert (sure["changed"], sure["charge_boxes"][0]["error"]) == (False, None)

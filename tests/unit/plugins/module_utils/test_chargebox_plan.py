@@ -16,7 +16,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._chargebox_plan im
 from ansible_collections.chargeops.steve.plugins.module_utils._era import given as era_of
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._html import Form, forms
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TEXTS = (
@@ -109,6 +109,7 @@ def test_the_era_is_read_from_the_form(release: int) -> None:
 
 
 @pytest.mark.parametrize("release", [308, 309, 313, 314])
+@settings(deadline=None)
 @given(description=ANY, note=ANY, status=st.sampled_from(["accepted", "pending", "rejected"]), flag=st.booleans())
 def test_what_is_written_is_what_is_read(release: int, description: str, note: str, status: str, flag: bool) -> None:
     page = form(release, **{"address.city": "Ulm"})
@@ -125,6 +126,7 @@ def test_what_is_written_is_what_is_read(release: int, description: str, note: s
     assert after["address.city"] == "Ulm" and dict(fields).get("authPassword", "") == ""
 
 
+@settings(deadline=None)
 @given(identifier=st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=80))
 def test_hostile_ids_make_a_plan_or_a_sentence_and_an_inert_diff(identifier: str) -> None:
     if "\n" in identifier or "\r" in identifier:
@@ -141,6 +143,7 @@ def test_hostile_ids_make_a_plan_or_a_sentence_and_an_inert_diff(identifier: str
     assert shown["before"].count("\n") == (1 if step.changed else 0)
 
 
+@settings(deadline=None)
 @given(ids=st.lists(st.text(min_size=1, max_size=255), max_size=2500))
 def test_batches_hold_every_id_once_in_order_and_fit(ids: list[str]) -> None:
     ids = [one.encode("utf-8", "ignore").decode() or "x" for one in ids]

@@ -27,7 +27,8 @@ from tests.unit.module_runs import printed_by, result_of
 
 RELEASES = ("3.4.9", "3.5.1", "3.6.1", "3.7.1", "3.8.0", "3.9.0", "3.12.0", "3.13.0", "3.14.1", "expressync")
 WITH_PROFILES = ("3.9.0", "3.12.0", "3.13.0", "3.14.1", "expressync")
-LONG, SHORT = "k" * 32 + "ey!&", "kanarien-vogel-<1"
+LONG = "k" * 32 + "ey!&"
+SHORT = "kanarien-vogel-<1"
 ADDRESS = {"street": "Templergraben", "house_number": "55", "zip_code": "52056", "city": "Aachen", "country": "DE"}
 PLACE = {"latitude": "50.7753", "longitude": "-6.08390001"}
 
