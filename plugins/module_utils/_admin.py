@@ -36,7 +36,7 @@ SLOW_REFUSAL_S = 20.0
 #: Signing out is a courtesy; it may not cost more than this.
 _SIGN_OUT_S = 2.0
 _Read = TypeVar("_Read")
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class AdminError(SteveError):
@@ -169,7 +169,7 @@ class AdminClient:
         self._check_sign_in(answer, attempted)
         attempted = "see the home page after signing in"
         answer = self._asked_of_data_base(attempted, lambda: self._http.get(HOME_PATH, attempted))
-        if _leads_to_sign_in(answer):
+        if leads_to_sign_in(answer):
             raise self._session_lost(attempted, HOME_PATH)
         self._parsed(pages.home_page, answer, attempted, HOME_PATH)
         self._signed_in = True
@@ -187,7 +187,7 @@ class AdminClient:
     def _check_sign_in(self, answer: Answer, attempted: str) -> None:
         """Read the answer to the posted form; returns when only the home page can tell more."""
         target = self._http.target(pages.SIGN_IN_PATH)
-        if _leads_to_sign_in(answer):
+        if leads_to_sign_in(answer):
             if "error" not in urlsplit(answer.location or "").query:
                 raise self._session_lost(attempted, pages.SIGN_IN_PATH)
             if answer.elapsed_s >= SLOW_REFUSAL_S:
@@ -202,7 +202,7 @@ class AdminClient:
                 attempted, target, "status 403, the token of the sign-in form was refused",
                 "Check that all requests reach the same SteVe process and that nothing strips cookies.",
             )
-        if answer.status not in _REDIRECTS:
+        if answer.status not in REDIRECTS:
             raise self._unexpected(answer, attempted, pages.SIGN_IN_PATH, pages.looks_like(answer.text))
 
     def sign_out(self) -> None:
@@ -271,10 +271,10 @@ class AdminClient:
         if not self._signed_in:
             self.sign_in()
         answer = self._ask(path, attempted, suspect_data_base)
-        if _leads_to_sign_in(answer):
+        if leads_to_sign_in(answer):
             self.sign_in()
             answer = self._ask(path, attempted, suspect_data_base)
-            if _leads_to_sign_in(answer):
+            if leads_to_sign_in(answer):
                 raise self._session_lost(attempted, path)
         return answer
 
@@ -310,7 +310,7 @@ class AdminClient:
             return ErrorPage(
                 attempted, target, f"SteVe shows an error page: {message}", "Look for the exception in SteVe's log."
             )
-        if answer.status in _REDIRECTS:
+        if answer.status in REDIRECTS:
             if self._leads_back(answer, path):
                 return RedirectLoop(
                     attempted, target, "the page redirects to itself",
@@ -343,7 +343,7 @@ class AdminClient:
 
     def _leads_back(self, answer: Answer, path: str) -> bool:
         """Whether an answer redirects to the very page that was asked for, on the same server and scheme."""
-        if answer.status not in _REDIRECTS or not answer.location:
+        if answer.status not in REDIRECTS or not answer.location:
             return False
         try:
             to = urlsplit(urljoin(self._http.url + path, answer.location))
@@ -458,9 +458,9 @@ def _era_of(client: AdminClient, notes: list[str]) -> Era:
     return Era(about.release, about.release, "about")
 
 
-def _leads_to_sign_in(answer: Answer) -> bool:
+def leads_to_sign_in(answer: Answer) -> bool:
     """Whether an answer redirects to the sign-in page; Jetty may add ``;jsessionid=``."""
-    if answer.status not in _REDIRECTS or not answer.location:
+    if answer.status not in REDIRECTS or not answer.location:
         return False
     try:
         return urlsplit(answer.location).path.split(";")[0].endswith(pages.SIGN_IN_PATH)

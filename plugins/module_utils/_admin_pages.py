@@ -295,8 +295,8 @@ def charge_points_page(page: str) -> ChargePointsPage:
     Raises:
         UnrecognisedPage: it is another page, is cut off, or holds rows of a structure that is not SteVe's.
     """
-    _require_whole(page, ('id="overview"', 'id="unknownTable"'))
-    own, forged = _own_forms(page)
+    require_whole(page, ('id="overview"', 'id="unknownTable"'))
+    own, forged = own_forms(page)
     boxes: list[ChargeBox] = []
     unknown: list[UnknownId] = []
     notes: list[str] = []
@@ -331,18 +331,18 @@ def sessions_page(page: str) -> tuple[Session, ...]:
     Raises:
         UnrecognisedPage: it is another page, is cut off, or holds rows of a structure that is not SteVe's.
     """
-    _require_whole(page, ("Connected Since",))
+    require_whole(page, ("Connected Since",))
     begin = page.find("<tbody", page.find("Connected Since"))
     if begin < 0:
         raise UnrecognisedPage("a session list without rows' part")
-    own = [form for form in _own_forms(page)[0] if _DISCONNECT_ACTION.search(form.action)]
+    own = [form for form in own_forms(page)[0] if _DISCONNECT_ACTION.search(form.action)]
     sessions = _sessions_with_forms(page, begin, own) if own else _sessions_without_forms(page, begin)
     if not sessions and _ROW_START.search(page, begin):
         raise UnrecognisedPage("a session list whose rows are not SteVe's")
     return tuple(sessions)
 
 
-def _own_forms(page: str) -> tuple[list[Form], int]:
+def own_forms(page: str) -> tuple[list[Form], int]:
     """The forms that carry this session's CSRF token, and the number of POST-like forms that carry another one.
 
     Text from outside never follows the last of SteVe's own forms, so the last token on the page is genuine. Without
@@ -485,7 +485,7 @@ def about_page(page: str) -> About:
     Raises:
         UnrecognisedPage: it is another page or has no row ``Version:``.
     """
-    _require_whole(page, ("Version:",))
+    require_whole(page, ("Version:",))
     rows = _labelled(page)
     version = rows.get("Version")
     if not version:
@@ -508,7 +508,7 @@ def details_page(page: str) -> Details:
     Raises:
         UnrecognisedPage: it is another page or lacks the form.
     """
-    _require_whole(page, ("/manager/chargepoints/update",))
+    require_whole(page, ("/manager/chargepoints/update",))
     for form in forms(page):
         identifier, pk = form.value("chargeBoxId"), form.value("chargeBoxPk")
         if identifier is not None and pk is not None and pk.isdigit():
@@ -534,7 +534,7 @@ def details_page(page: str) -> Details:
 # -- small helpers ---------------------------------------------------------------------------------------------
 
 
-def _require_whole(page: str, marks: tuple[str, ...]) -> None:
+def require_whole(page: str, marks: tuple[str, ...]) -> None:
     """Refuse anything but a complete page of a signed-in user that contains the marks."""
     if SIGN_OUT_PATH not in page or any(mark not in page for mark in marks):
         raise UnrecognisedPage(looks_like(page))

@@ -40,6 +40,8 @@ class Form:
             and password fields have an empty value (SteVe echoes a password after a validation error).
         start: offset of the form's start tag.
         end: offset behind its end tag.
+        choices: name of a select and value of an option in it, for every option in page order.
+        hints: name and placeholder of every input that has one.
     """
 
     action: str
@@ -47,6 +49,8 @@ class Form:
     fields: tuple[tuple[str, str], ...]
     start: int
     end: int
+    choices: tuple[tuple[str, str], ...] = ()
+    hints: tuple[tuple[str, str], ...] = ()
 
     def value(self, name: str) -> str | None:
         """The first value of a field, None when the form has no such field or nothing is selected in it."""
@@ -99,6 +103,8 @@ class _FormReader:
         self._attributes = form_attributes
         self._start = start
         self._fields: list[tuple[str, str]] = []
+        self._choices: list[tuple[str, str]] = []
+        self._hints: list[tuple[str, str]] = []
         self._select: str | None = None
         self._textarea: tuple[str, int] | None = None
 
@@ -116,9 +122,12 @@ class _FormReader:
             self._select = None if closing else attributes(match.group(3)).get("name", "")
         elif name == "option" and not closing and self._select:
             option = attributes(match.group(3))
+            value = option.get("value")
+            if value is None:
+                value = text(page[match.end() : page.find("<", match.end())])
+            self._choices.append((self._select, value))
             if "selected" in option:
-                label = text(page[match.end() : page.find("<", match.end())])
-                self._fields.append((self._select, option.get("value", label)))
+                self._fields.append((self._select, value))
         elif name == "input" and not closing:
             self._input(attributes(match.group(3)))
 
@@ -129,9 +138,14 @@ class _FormReader:
             return
         if kind in ("checkbox", "radio") and "checked" not in field:
             return
+        if "placeholder" in field:
+            self._hints.append((name, field["placeholder"]))
         default = "on" if kind in ("checkbox", "radio") else ""
         self._fields.append((name, "" if kind == "password" else field.get("value", default)))
 
     def form(self, end: int) -> Form:
         method = "post" if self._attributes.get("method", "get").lower() == "post" else "get"
-        return Form(self._attributes.get("action", ""), method, tuple(self._fields), self._start, end)
+        return Form(
+            self._attributes.get("action", ""), method, tuple(self._fields), self._start, end,
+            tuple(self._choices), tuple(self._hints),
+        )  # fmt: skip

@@ -21,7 +21,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _options
@@ -176,22 +176,33 @@ class HttpClient:
         self._cookies = CookieJar()
         self._connection: _Connection | None = None
 
-    def get(self, path: str, attempted: str, timeout: float | None = None) -> Answer:
+    def get(
+        self,
+        path: str,
+        attempted: str,
+        timeout: float | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        keep: int | None = None,
+    ) -> Answer:
         """GET a path below the context.
 
         Args:
             path: with a leading slash.
             attempted: verb phrase for an error sentence.
             timeout: seconds for this request, at most those of the client.
+            headers: further headers, which win over the client's own.
+            keep: bytes of the body that are of interest; the rest is not read, and no answer is too large.
 
         Raises:
             NotReachable: or one of its subclasses.
             DeadlinePassed: the call's time is used up.
             TooLarge: the answer is too large.
         """
-        return self._exchange("GET", path, None, attempted, timeout)
+        return self._exchange("GET", path, None, attempted, timeout, headers, keep)
 
-    def post_form(self, path: str, fields: Mapping[str, str], attempted: str) -> Answer:
+    def post_form(
+        self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]], attempted: str
+    ) -> Answer:
         """POST a form to a path below the context; errors as for `get`."""
         return self._exchange("POST", path, urlencode(fields).encode("ascii"), attempted)
 
@@ -217,7 +228,14 @@ class HttpClient:
     # -- one exchange ------------------------------------------------------------------------------------------
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None, attempted: str, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        attempted: str,
+        timeout: float | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        keep: int | None = None,
     ) -> Answer:
         begin = self._clock()
         self._end_of_request = min(begin + min(timeout or self.timeout, self.timeout), self._end_of_call)
@@ -228,26 +246,37 @@ class HttpClient:
             )
         reused = self._connection is not None
         try:
-            return self._once(method, path, body, attempted, begin)
+            return self._once(method, path, body, attempted, begin, headers or {}, keep)
         except _ClosedEarly:
             if not reused:
                 raise
             # A server may close a kept connection at any time (RFC 9112, 9.5): once more on a new one.
-            return self._once(method, path, body, attempted, begin)
+            return self._once(method, path, body, attempted, begin, headers or {}, keep)
 
-    def _once(self, method: str, path: str, body: bytes | None, attempted: str, begin: float) -> Answer:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        attempted: str,
+        begin: float,
+        more: Mapping[str, str | bytes],
+        keep: int | None,
+    ) -> Answer:
         target = self.target(path)
         if self._connection is None:
             self._connection = _Connection(self.base.host, self.base.port, self._open(attempted, target))
             self._connection.default_port = _DEFAULT_PORTS[self.base.scheme]
         began = False
         try:
-            self._connection.request(method, self.base.context + path, body, self._headers(path, body))
+            sent: dict[str, str | bytes] = {**self._headers(path, body), **more}
+            self._connection.request(method, self.base.context + path, body, sent)
             response = self._connection.getresponse()
             began = True
             self._cookies.extract_cookies(response, urllib.request.Request(self._cookie_url(path)))
-            content = _body(response)
-            if len(content) > MAX_BODY_BYTES:
+            content = _body(response, MAX_BODY_BYTES if keep is None else keep)
+            cut = keep is not None and len(content) > keep
+            if len(content) > MAX_BODY_BYTES and keep is None:
                 raise TooLarge(
                     attempted, target, f"the answer is larger than {MAX_BODY_BYTES // (1024 * 1024)} MB",
                     "Check that the URL leads to SteVe.",
@@ -255,9 +284,9 @@ class HttpClient:
             headers: dict[str, str] = {}
             for name, value in response.getheaders():
                 headers.setdefault(name.lower(), value)
-            if response.will_close:
+            if response.will_close or cut:
                 self.close()
-            return Answer(response.status, headers, content, self._clock() - begin)
+            return Answer(response.status, headers, content[:keep], self._clock() - begin)
         except (OSError, http.client.HTTPException, ValueError, TooLarge) as error:
             self.close()
             if isinstance(error, TooLarge):
@@ -376,16 +405,16 @@ class _Reader(io.RawIOBase):
         return self._sock.recv_into(buffer)
 
 
-def _body(response: http.client.HTTPResponse) -> bytes:
-    """The body, or a byte more than allowed of it.
+def _body(response: http.client.HTTPResponse, most: int) -> bytes:
+    """The body, or a byte more than ``most`` of it.
 
     Raises:
         http.client.IncompleteRead: the connection was closed in the middle.
     """
     parts: list[bytes] = []
     size = 0
-    while size <= MAX_BODY_BYTES:
-        part = response.read(65536)
+    while size <= most:
+        part = response.read(min(65536, most + 1 - size))
         if not part:
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)

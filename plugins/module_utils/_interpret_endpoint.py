@@ -181,12 +181,15 @@ def _no_answer(case: EndpointCase, seen: Seen) -> Endpoint | Ask:
     kind = seen.failure.kind
     if kind == "deadline":
         return _open(("http-timeout",), (seen.evidence(),), "unreachable")
-    if kind == "tls-plain":
+    if kind == "tls-plain" or (kind == "timeout" and case.url.secure):
+        # Some plain servers hang up at a TLS hello, others wait for the end of a request line that never comes.
         if Ask.OTHER_SCHEME not in case.seen:
             return Ask.OTHER_SCHEME
         other = case.seen[Ask.OTHER_SCHEME]
         if other.answer is not None and not _refuses_plain(other.answer):
             return _wrong("tls-on-plain-port", "tls", (seen.evidence(), other.evidence("asked without TLS")))
+        if kind == "timeout":
+            return _wrong("http-timeout", "http", (seen.evidence(),))
         return _wrong("tls-handshake-failed", "tls", (seen.evidence(), other.evidence("asked without TLS")))
     finding, stage = _NETWORK[kind]
     return _wrong(finding, stage, (seen.evidence(),))

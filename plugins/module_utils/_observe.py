@@ -29,6 +29,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _options,
     _probe,
     _tls_chain,
+    _webapi,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
@@ -39,9 +40,12 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("log", "clock", "sockets", "resources", "webapi")
+_NOT_BUILT = ("log", "clock", "sockets", "resources")
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
+#: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
+_WEB_API_S = 20.0
+_WEB_API_BOXES = 20
 _STRAIGHT = "the public URL leads straight to SteVe's own port"
 
 
@@ -71,6 +75,8 @@ class Options:
     deadline: float = 60.0
     validate_certs: bool = True
     ca_path: str | None = None
+    webapi: _webapi.Credential = field(default_factory=_webapi.Credential)
+    webapi_scheme: str = "auto"
 
 
 def options_from(params: dict[str, Any]) -> Options:
@@ -93,6 +99,16 @@ def options_from(params: dict[str, Any]) -> Options:
         timeout=_options.seconds(params["timeout"], "timeout"),
         deadline=_options.seconds(params["deadline"], "deadline"),
         validate_certs=params["validate_certs"], ca_path=params["ca_path"],
+        webapi=_webapi_credential(params), webapi_scheme=params.get("webapi_scheme") or "auto",
+    )  # fmt: skip
+
+
+def _webapi_credential(params: dict[str, Any]) -> _webapi.Credential:
+    """The Web API's credential: one value, whatever it is sent by."""
+    return _webapi.credential(
+        params.get("webapi_username"), None, params.get("webapi_value"), params.get("webapi_scheme") or "auto",
+        params.get("webapi_header") or _webapi.DEFAULT_HEADER,
+        ("webapi_username", "webapi_value", "webapi_value", "webapi_header"),
     )  # fmt: skip
 
 
@@ -146,6 +162,7 @@ class Observer:
         self._part("env", self._env)
         self._part("nginx", self._nginx)
         self._part("admin", self._admin)
+        self._part("webapi", self._web_api)
         self._part("tls", self._tls)
         self._part("probes", self._probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
@@ -288,6 +305,50 @@ class Observer:
         if direct.scheme == "https":
             places.append(_tls_chain.Place("direct", own[0], own))
         return list(dict.fromkeys(places))
+
+    def _web_api(self) -> dict[str, Any]:
+        if not self.options.webapi.sendable:
+            raise Skipped("steve_webapi_value is not given")
+        request = _webapi.Request(
+            url=self.options.url,
+            credential=self.options.webapi,
+            scheme=self.options.webapi_scheme,
+            paths=(_webapi.list_path(self.era),),
+            era=self.era,
+            validate_certs=self.options.validate_certs,
+            ca_path=self.options.ca_path,
+            timeout=self.options.timeout,
+            deadline=max(min(self._left(), _WEB_API_S), 1.0),
+        )
+        visit = _webapi.Visit(request, self.clock)
+        try:
+            found = visit.check()
+            del found["changed"]
+            return {**found, **self._boxes(visit, found["endpoints"][0]["status"])}
+        finally:
+            visit.close()
+
+    def _boxes(self, visit: _webapi.Visit, list_status: int | None) -> dict[str, Any]:
+        """The charge boxes that are connected and asked about: has the Web API a transaction of each?
+
+        Only where there is no list of charge boxes, because a client derives one from the transactions then.
+        """
+        admin = self.parts["admin"]
+        reason = None
+        if not visit.accepted or list_status == 200:
+            reason = ("skipped", "not needed")
+        elif admin["status"] != "ok":
+            reason = (admin["status"], admin["reason"])
+        elif admin["data"]["sessions_error"]:
+            reason = ("unknown", admin["data"]["sessions_error"])
+        elif not self.options.charge_box_ids:
+            reason = ("skipped", "no charge box was asked about")
+        if reason is not None:
+            return {"boxes": None, "boxes_left": 0, "boxes_reason": {"status": reason[0], "reason": reason[1]}}
+        connected = {_ids.folded(session["id"]) for session in admin["data"]["sessions"]}
+        wanted = [item for item in self.options.charge_box_ids if _ids.folded(item) in connected]
+        rows = [{"id": item, "transactions": visit.has_transactions(item)} for item in wanted[:_WEB_API_BOXES]]
+        return {"boxes": rows, "boxes_left": len(wanted[_WEB_API_BOXES:]), "boxes_reason": None}
 
     # -- the probes ------------------------------------------------------------------------------------------
 

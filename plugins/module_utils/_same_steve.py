@@ -70,8 +70,8 @@ def disjoint(one: Era, other: Era) -> bool:
     return _ends_before(one, other) or _ends_before(other, one)
 
 
-def _ends_before(one: Era, other: Era) -> bool:
-    return one.max != NEWEST and one.at_least(other.min) is False
+def _ends_before(earlier: Era, later: Era) -> bool:
+    return earlier.max != NEWEST and earlier.at_least(later.min) is False
 
 
 def loses_an_id_unnoticed(era: Era) -> bool:

@@ -64,6 +64,25 @@ options:
   password:
     description: Password of the admin user.
     type: str
+  webapi_username:
+    description:
+      - User of SteVe's Web API, which HTTP Basic needs (since SteVe 3.8.0).
+    type: str
+  webapi_value:
+    description:
+      - Password of O(webapi_username), or value of the header (SteVe 3.6 and 3.7). Without it the Web API is not asked.
+    type: str
+  webapi_scheme:
+    description:
+      - How the client sends it; see M(chargeops.steve.steve_webapi_check). V(auto) sends it as this SteVe wants it.
+    type: str
+    choices: [auto, basic, header, bearer]
+    default: auto
+  webapi_header:
+    description:
+      - Name of the header, the property C(webapi.key) of SteVe 3.6 and 3.7.
+    type: str
+    default: STEVE-API-KEY
   charge_box_id:
     description:
       - Charge box ids to ask about, as a list of strings.
@@ -128,6 +147,7 @@ options:
     type: path
 seealso:
   - module: chargeops.steve.steve_report
+  - module: chargeops.steve.steve_webapi_check
 author:
   - chargeops contributors (@chargeops)
 """
@@ -202,7 +222,7 @@ gate_charge_box_id:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.chargeops.steve.plugins.module_utils import _door, _observe
+from ansible_collections.chargeops.steve.plugins.module_utils import _door, _interpret_webapi, _observe, _webapi
 
 
 def main() -> None:
@@ -220,6 +240,10 @@ def main() -> None:
             "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
+            "webapi_username": {"type": "str"},
+            "webapi_value": {"type": "str", "no_log": True},
+            "webapi_scheme": {"type": "str", "choices": ["auto", *_interpret_webapi.SCHEMES], "default": "auto"},
+            "webapi_header": {"type": "str", "default": _webapi.DEFAULT_HEADER},
             "charge_box_id": {"type": "raw", "default": []},
             "passwords": {"type": "dict", "no_log": True},
             "probe_charge_box_id": {"type": "str"},

@@ -101,6 +101,7 @@ _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for
 _OPEN_ELSEWHERE = tuple(
     f"open:{need}" for need in _PATH[len(_HTTP) :] if need not in ("proxy-no-route", "wrong-context-path")
 )
+_WEB_API = (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")))
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 
 
@@ -366,7 +367,10 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",
         "SteVe refuses the handshake of every id that is not registered.", _IDS, ("admin", "probe"),
-        Remedy("Register it, or correct the id in the charger.", "operator", None),
+        Remedy(
+            "Write it into steve_charge_boxes and have it registered, or correct the id in the charger.",
+            "steve_chargebox", _TO_BOXES,
+        ),
         "unknown-list",
     ),
     _later("charge-box-id-near-miss", "registration", FAIL, CHARGE_BOX, "A very similar id is registered",
@@ -455,21 +459,58 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Correct steve_admin_username and steve_admin_password.", "operator"),
         "log-line",
     ),
-    _later("webapi-refused", "credentials", FAIL, HOST, "The Web API refuses the credential",
-           "Clients such as ExpresSync see nothing.", _APP_DOWN,
-           Remedy("Give the client the value that SteVe was started with.", "operator")),
-    _later("webapi-disabled", "credentials", FAIL, HOST, "The Web API is switched off",
-           "No value was set when SteVe started.", _APP_DOWN, Remedy("Set the value.", "app_env", _TO_ENV)),
-    _later("webapi-absent", "credentials", FAIL, HOST, "This SteVe has no such API",
-           "The release or build lacks the endpoint.", _APP_DOWN, Remedy("Update SteVe.", "steve")),
-    _later("webapi-wrong-scheme", "credentials", FAIL, HOST, "The credential is sent in the wrong way",
-           "3.6 and 3.7 read a header, later ones HTTP Basic; none reads Bearer.", _APP_DOWN,
-           Remedy("Send it as this release wants it.", "operator")),
-    _later("webapi-plain-http", "credentials", WARN, HOST, "The Web API's credential travels in clear",
-           "Anybody on the way can read it.", _APP_DOWN, Remedy("Use https.", "operator")),
-    _later("webapi-box-invisible", "credentials", FAIL, HOST, "Connected, but the client cannot see it",
-           "A client that derives the list from transactions misses boxes without any.", _APP_DOWN,
-           Remedy("Use a SteVe with GET /api/v1/chargeBoxes.", "steve")),
+    Entry(
+        "webapi-absent", "credentials", FAIL, HOST, "This SteVe has no Web API",
+        "The Web API came with SteVe 3.6.0, so a client such as ExpresSync cannot work with this one.",
+        _WEB_API, ("webapi",),
+        Remedy("Update SteVe.", "steve"),
+    ),
+    Entry(
+        "webapi-disabled", "credentials", FAIL, HOST, "The Web API is switched off",
+        "In 3.6 and 3.7 it is off while webapi.key or webapi.value is blank; every call is answered 500.",
+        (*_WEB_API, "webapi-absent"), ("webapi",),
+        Remedy("Set webapi.key and webapi.value, and start SteVe again.", "operator"),
+        "log-line",
+    ),
+    Entry(
+        "webapi-wrong-scheme", "credentials", FAIL, HOST, "The credential is sent in the wrong way",
+        "3.6 and 3.7 read a header, later releases HTTP Basic with a user, and none reads a Bearer token; what is sent "
+        "otherwise is answered as if nothing had been sent.",
+        (*_WEB_API, "webapi-absent", "webapi-disabled"), ("webapi",),
+        Remedy("Send it as the evidence says; a client must not wait for a challenge, SteVe sends none.", "operator"),
+        "log-line",
+    ),
+    Entry(
+        "webapi-refused", "credentials", FAIL, HOST, "The Web API refuses the credential",
+        "Clients such as ExpresSync see nothing. Since 3.8 the Web API has users and passwords of its own in the data "
+        "base: the password of the admin sign-in does not work there, and a changed environment value is ignored once "
+        "an admin exists.",
+        (*_WEB_API, "db-unreachable", "webapi-absent", "webapi-disabled", "webapi-wrong-scheme"), ("webapi",),
+        Remedy(
+            "Give the client the value that this SteVe knows: webapi.value (3.6, 3.7), or the user's API password in "
+            "the data base (since 3.8; a change works after ten minutes or a restart).",
+            "operator",
+        ),
+        "log-line",
+    ),
+    Entry(
+        "webapi-plain-http", "credentials", WARN, HOST, "The Web API's credential travels in clear",
+        "steve_url is plain http to another host, so anybody on the way can read the credential.",
+        (), ("webapi",),
+        Remedy("Use https, or SteVe's own port from the host itself.", "operator"),
+    ),
+    Entry(
+        "webapi-box-invisible", "credentials", FAIL, HOST, "Connected, but the client cannot see it",
+        "This SteVe has no list of charge boxes in its Web API, so a client such as ExpresSync derives one from the "
+        "transactions and misses every charge box that has none yet.",
+        (
+            *_WEB_API, "db-unreachable", "admin-login-refused", "webapi-absent", "webapi-disabled",
+            "webapi-wrong-scheme", "webapi-refused",
+        ),
+        ("admin", "webapi"),
+        Remedy("Charge once with it, or use a SteVe that has GET /api/v1/chargeBoxes.", "steve"),
+        "log-line",
+    ),
     Entry(
         "env-not-applied", "credentials", FAIL, HOST, "The container runs with older values than its env file",
         "docker compose restart does not apply a changed env file; docker compose up -d does.",

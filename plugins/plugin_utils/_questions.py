@@ -16,7 +16,11 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _questions_network, _questions_tls
+from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _questions_network,
+    _questions_tls,
+    _questions_webapi,
+)
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
@@ -482,6 +486,7 @@ _QUESTIONS: dict[str, Question] = {
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
     **_questions_network.QUESTIONS,
     **_questions_tls.QUESTIONS,
+    **_questions_webapi.QUESTIONS,
 }
 
 #: Entries that no question answers would be silent gaps; the tests assert that this is empty.

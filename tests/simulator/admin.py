@@ -12,7 +12,7 @@ from collections import Counter
 from aiohttp import web
 from sqlalchemy.exc import DBAPIError
 
-from . import chargepoints, operations, repository, signin
+from . import chargepoints, operations, repository, signin, transactions
 from .central import CentralSystem
 from .handshake import no_mapping
 from .pages import (
@@ -88,6 +88,8 @@ async def _route(visit: Visit) -> web.StreamResponse:
         answer = await chargepoints.handle(visit)
         if answer is not None:
             return answer
+    if path in (transactions.BASE, f"{transactions.BASE}/query") and reading:
+        return await transactions.overview(visit)
     if path.startswith("/manager/operations"):
         answer = await operations.handle(visit)
         if answer is not None:

@@ -166,7 +166,7 @@ def bound(era: Era, posted: Mapping[str, str]) -> tuple[FormValues, list[str]]:
         setattr(values, attribute, number)
         if not era.has_location_columns:
             values.address[attribute] = number
-    if not era.has_location_columns and era.has_created_columns:
+    if era.has_time_zone:
         values.address["time_zone"] = text("address.timeZone")
     return values, problems
 
@@ -262,7 +262,7 @@ def _fields(
     rows += [row(name, text_input(name, values.address.get(column))) for name, column in ADDRESS_FIELDS.items()]
     coordinates = zip(_coordinate_names(era), (values.latitude, values.longitude), strict=True)
     rows += [row(name, text_input(name, value)) for name, value in coordinates]
-    if not era.has_location_columns and era.has_created_columns:
+    if era.has_time_zone:
         rows.append(
             row(
                 "Time zone:",

@@ -43,6 +43,7 @@ from .pages import (
 )
 from .passwords import hash_password
 from .responses import dispatch_error, redirect
+from .sessions import NotConnectedError
 from .tables import fold
 
 BASE = "/manager/chargepoints"
@@ -323,14 +324,43 @@ async def _update(visit: Visit, posted: Mapping[str, str]) -> web.Response:
             visit,
             f"Failed to update the charge point with chargeBoxId '{row['charge_box_id']}': {error.orig}",
         )
+    if system.era.update_tells_station:
+        charge_box_id = str(row["charge_box_id"])
+        changes = {}
+        if row["security_profile"] != values.security_profile:
+            changes["SecurityProfile"] = str(values.security_profile)
+        if values.auth_password:
+            changes["AuthorizationKey"] = values.auth_password
+        for key, value in changes.items():
+            problem = await _tell_station(visit, charge_box_id, key, value)
+            if problem is not None:
+                return error_page(visit, f"de.rwth.idsg.steve.SteveException: Database updated, but {problem}")
     return _done(visit)
+
+
+async def _tell_station(visit: Visit, charge_box_id: str, key: str, value: str) -> str | None:
+    """What went wrong when a connected station was told; None when all is well or the station is not connected."""
+    try:
+        answer = await visit.system.stations.command(charge_box_id, "ChangeConfiguration", {"key": key, "value": value})
+    except NotConnectedError:
+        return None
+    except TimeoutError:
+        return f"timed out while applying ChangeConfiguration for key '{key}' at station '{charge_box_id}'"
+    said = answer.get("response")
+    status = said.get("status") if isinstance(said, dict) else None
+    if status == "Accepted":
+        return None
+    return f"station '{charge_box_id}' rejected ChangeConfiguration key '{key}' with status '{status}'"
 
 
 async def _delete(visit: Visit, pk: int) -> web.Response:
     system = visit.system
+    row = await repository.find_charge_box_by_pk(system.store, pk)
     charge_box_id = await repository.delete_charge_box(system.store, pk)
     if charge_box_id is None and not system.era.unknown_delete_is_silent:
         return error_page(visit, "Charge point not found")
     if charge_box_id is not None and system.era.delete_closes_session:
         await system.stations.disconnect(charge_box_id)
+    if row is not None and row["ocpp_protocol"] is None and system.era.delete_breaks_without_protocol:
+        return error_page(visit, "java.lang.NullPointerException")
     return _done(visit)

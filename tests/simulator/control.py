@@ -106,6 +106,15 @@ class Control:
         await repository.delete_charge_box(self.system.store, int(row["charge_box_pk"]))
         return True
 
+    async def add_transaction(self, charge_box_id: str, *, stopped: bool = True, id_tag: str = "TAG-1") -> int:
+        """Insert a transaction on connector 1 directly in the data base; returns its id."""
+        store, now = self.system.store, self.system.now()
+        started = repository.StartedTransaction(charge_box_id, 1, id_tag, 0, now)
+        pk = await repository.start_transaction(store, started)
+        if stopped:
+            await repository.stop_transaction(store, pk, 10, now, "Local")
+        return pk
+
     async def command(
         self,
         charge_box_id: str,
@@ -153,6 +162,7 @@ METHODS = (
     "add_charge_box",
     "update_charge_box",
     "delete_charge_box",
+    "add_transaction",
     "command",
     "drop_sessions",
     "close_sessions",

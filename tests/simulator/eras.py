@@ -143,6 +143,14 @@ class Era:
     basic_password_length: tuple[int, int] | None
     batch_is_atomic: bool
     unknown_delete_is_silent: bool
+    delete_breaks_without_protocol: bool
+    """Deleting a box that never connected shows an error page after the row was deleted (3.9.0, 3.10.0)."""
+    update_tells_station: bool
+    """Changing profile or password sends ChangeConfiguration to a connected station and shows its refusal (3.13.0)."""
+    transactions_show_user: bool
+    """The list of transactions has a column for the user (3.9.0) instead of one for the stop reason."""
+    query_ids_are_list: bool
+    """The id of a transaction query is a list: one value is cut at its commas, each must match the pattern (3.11.0)."""
     status_page_has_disconnect: bool
     duration_has_sort_value: bool
     operation_select_prefix: str
@@ -158,6 +166,8 @@ class Era:
     """Spring Boot: environment and -D reach the configuration (relaxed binding)."""
     has_location_columns: bool
     has_created_columns: bool
+    has_time_zone: bool
+    """An address has a time zone (3.14.1)."""
     has_configuration_json: bool
     has_evse_table: bool
     schema_version: str
@@ -289,6 +299,10 @@ STEVE_3_7_1 = Era(
     basic_password_length=None,
     batch_is_atomic=False,
     unknown_delete_is_silent=True,
+    delete_breaks_without_protocol=False,
+    update_tells_station=False,
+    transactions_show_user=False,
+    query_ids_are_list=False,
     status_page_has_disconnect=False,
     duration_has_sort_value=False,
     operation_select_prefix="JSON",
@@ -303,6 +317,7 @@ STEVE_3_7_1 = Era(
     boot=False,
     has_location_columns=True,
     has_created_columns=False,
+    has_time_zone=False,
     has_configuration_json=False,
     has_evse_table=False,
     schema_version="1.0.5",
@@ -406,6 +421,8 @@ STEVE_3_9_0 = replace(
     api_unknown_path_status=403,
     basic_password_length=(32, 40),
     unknown_delete_is_silent=False,
+    delete_breaks_without_protocol=True,
+    transactions_show_user=True,
     missing_button_status=403,
     boot=True,
     has_location_columns=False,
@@ -429,6 +446,8 @@ STEVE_3_12_0 = replace(
     abrupt_loss_is_transport_error=False,
     api_operations=True,
     basic_password_length=(16, 20),
+    delete_breaks_without_protocol=False,
+    query_ids_are_list=True,
     shows_enabled_protocols=True,
     json_field_word="property",
     logs_lost_upgrade=False,
@@ -445,6 +464,7 @@ STEVE_3_13_0 = replace(
     pending_is_rejected_below_16=True,
     registration_status_enum=True,
     batch_is_atomic=True,
+    update_tells_station=True,
     has_created_columns=True,
     has_configuration_json=True,
     has_evse_table=True,
@@ -457,6 +477,7 @@ STEVE_3_14_1 = replace(
     STEVE_3_13_0,
     release="3.14.1",
     profile_2_needs_tls=True,
+    has_time_zone=True,
     status_page_has_disconnect=True,
     duration_has_sort_value=True,
     schema_version="1.1.6",

@@ -182,7 +182,7 @@ def build_tables(era: Era) -> Tables:
             Column("latitude", Numeric(11, 8)),
             Column("longitude", Numeric(11, 8)),
         ]
-        if era.has_created_columns:
+        if era.has_time_zone:
             address_columns.append(Column("time_zone", _text(255)))
     address = _table("address", metadata, era, address_columns, stamps=True)
     charge_box = _charge_box(metadata, era)

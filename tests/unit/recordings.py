@@ -75,4 +75,7 @@ def _body(item: dict[str, object], text: str) -> str:
         return f"<html><body><h2>HTTP ERROR {item['status']} {message}</h2></body></html>"
     if kind == "HTML":
         return SIGNIN_PAGE if str(item["path"]).endswith("/signin") else "<html><body>page</body></html>"
+    if kind == "JSON":
+        # The other keys are a time, the status, its reason and the asked address (ApiControllerAdvice).
+        return json.dumps({"status": item["status"], "message": message, "path": f"http://charge.test{item['path']}"})
     return "" if kind == "frames follow" else text

@@ -126,6 +126,17 @@ def test_a_gateway_timeout_with_a_dead_sign_in_page_is_the_gateway() -> None:
     assert told(endpoint(answered(504, NGINX), answered(504, NGINX))) == ("wrong", "proxy-bad-gateway", ())
 
 
+def test_a_plain_server_that_waits_for_more_of_a_tls_hello_is_told_from_a_silent_one() -> None:
+    wss = _handshake.parse_url("wss://charge.test/steve/websocket/CentralSystemService")
+    silent = failed("timeout")
+    assert endpoint(None, silent, url=wss) is Ask.OTHER_SCHEME
+    assert told(endpoint(None, silent, url=wss, OTHER_SCHEME=SIGNIN))[1] == "tls-on-plain-port"
+    wants_tls = answered(400, NGINX, HTML, body="The plain HTTP request was sent to HTTPS port")
+    for other in (failed("timeout"), failed("closed"), wants_tls):
+        assert told(endpoint(None, silent, url=wss, OTHER_SCHEME=other))[1] == "http-timeout"
+    assert told(endpoint(None, silent))[1] == "http-timeout"
+
+
 def test_on_the_direct_hop_a_foreign_404_is_a_wrong_context() -> None:
     assert endpoint(NO_ROUTE, NO_ROUTE, "direct") is Ask.ROOT_CONTEXT
     judged = endpoint(NO_ROUTE, NO_ROUTE, "direct", ROOT_CONTEXT=NO_ROUTE)
