@@ -373,6 +373,7 @@ def collect(
     details: bool = False,
     charge_box_ids: Sequence[str] = (),
     era: Era | None = None,
+    details_of: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything the admin UI tells about charge boxes, as the document of ``steve_chargebox_info``.
 
@@ -381,10 +382,12 @@ def collect(
         details: read the details page of each charge box that is shown.
         charge_box_ids: show these only, compared as SteVe's usual collation does; empty shows all.
         era: the release, when the operator named it; the about page is not read then.
+        details_of: read the details page of these only, whatever is shown.
 
     Raises:
         AdminError: or what `_http` raises.
     """
+    closely = {folded(identifier) for identifier in details_of}
     wanted = {folded(identifier) for identifier in charge_box_ids}
 
     def is_shown(identifier: str) -> bool:
@@ -397,8 +400,8 @@ def collect(
         sessions, sessions_error = _sessions(client)
         if era is None:
             era = _era_of(client, notes)
-        if details:
-            _add_details(client, rows, notes)
+        if details or closely:
+            _add_details(client, [row for row in rows if details or folded(row["id"]) in closely], notes)
     finally:
         client.sign_out()
     return {

@@ -137,6 +137,10 @@ def _base_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+#: Charge boxes whose details page is read: one request each.
+_MAX_DETAILS = 200
+
+
 class Skipped(Exception):
     """A part was not asked for; the text says why."""
 
@@ -267,7 +271,7 @@ class Observer:
             validate_certs=self.options.validate_certs,
             ca_path=self.options.ca_path,
         )
-        data = _admin.collect(client)
+        data = _admin.collect(client, details_of=self.options.charge_box_ids[:_MAX_DETAILS])
         if self.era is None:
             seen = data["era"]
             self.era = Era(seen["min"], seen["max"], seen["source"])

@@ -192,6 +192,7 @@ class Wire:
         self._stopped: str | None = None
         self._alone = False
         self._usual_s = 0.0
+        self._tls_session: ssl.SSLSession | None = None
         self._selector = selectors.DefaultSelector()
         self._idle: list[_Connection] = []
         self._busy: dict[int, _Connection] = {}
@@ -366,8 +367,9 @@ class Wire:
         self._selector.unregister(connection.sock)
         connection.events = 0
         connection.sock = self._context.wrap_socket(
-            connection.sock, server_hostname=self._server_name, do_handshake_on_connect=False
-        )
+            connection.sock, server_hostname=self._server_name, do_handshake_on_connect=False,
+            session=self._tls_session,
+        )  # fmt: skip
         connection.state = "tls"
 
     def _shake_hands(self, connection: _Connection) -> None:
@@ -491,6 +493,9 @@ class Wire:
             if self._alone or reader.rest:
                 self._distrust(connection)
                 return
+        if self._tls_session is None and isinstance(connection.sock, ssl.SSLSocket):
+            # From TLS 1.3 on it only comes with or after the first answer; the next handshake is shorter with it.
+            self._tls_session = connection.sock.session
         stream = None
         if answer.status == 101:
             self._forget(connection)

@@ -113,8 +113,9 @@ options:
     default: 8
   rate:
     description:
-      - Requests per second, V(0) for no limit.
+      - Requests per second, V(0) for no limit. The average that is not exceeded; lost time is hardly caught up with.
       - With many charge boxes this and O(deadline) belong together.
+      - A server that stopped answering costs one O(timeout), not one per charge box; the others are not asked any more.
     type: float
     default: 100
   fail_on:

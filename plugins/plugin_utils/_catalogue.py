@@ -366,16 +366,20 @@ CATALOGUE: tuple[Entry, ...] = (
     # -- registration ---------------------------------------------------------------------------------------
     Entry(
         "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",
-        "SteVe refuses the handshake of every id that is not registered.", _IDS, ("admin", "probe"),
+        "SteVe refuses the handshake of every id that is not registered.", (*_IDS, "charge-box-id-near-miss"),
+        ("admin", "probe"),
         Remedy(
             "Write it into steve_charge_boxes and have it registered, or correct the id in the charger.",
             "steve_chargebox", _TO_BOXES,
         ),
         "unknown-list",
     ),
-    _later("charge-box-id-near-miss", "registration", FAIL, CHARGE_BOX, "A very similar id is registered",
-           "The charger sends an id that differs slightly from a registered one.", _IDS,
-           Remedy("Make the two ids equal.", "charger")),
+    Entry(
+        "charge-box-id-near-miss", "registration", FAIL, CHARGE_BOX, "A very similar id is registered",
+        "The id is not registered, and one that differs only in case, blanks, look-alike characters or a typing error "
+        "is.", _IDS, ("admin list",),
+        Remedy("Make the two ids equal: correct the one in the charger, or the one that is registered.", "charger"),
+    ),
     Entry(
         "charge-box-id-invalid", "registration", FAIL, CHARGE_BOX, "The id contains a forbidden character",
         "SteVe refuses ids with = / ( ) < > and with leading or trailing blanks before it looks them up.", _IDS,
@@ -383,12 +387,24 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Change the id in the charger, or widen charge-box-id.validation.regex in SteVe.", "charger"),
         "log-line",
     ),
-    _later("charge-box-rejected", "registration", FAIL, CHARGE_BOX, "The charge box is set to Rejected",
-           "It connects, but BootNotification is answered with Rejected.", ("charge-box-unregistered",),
-           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
-    _later("charge-box-pending", "registration", FAIL, CHARGE_BOX, "The charge box is set to Pending",
-           "It connects, but BootNotification is answered with Pending.", ("charge-box-unregistered",),
-           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    Entry(
+        "charge-box-rejected", "registration", FAIL, CHARGE_BOX, "The charge box is set to Rejected",
+        "It connects, but BootNotification is answered with Rejected, and most chargers do nothing more then.",
+        ("charge-box-unregistered",), ("admin",),
+        Remedy(
+            "Set the registration status to Accepted: in SteVe, or as registration_status: accepted in "
+            "steve_charge_boxes.", "steve_chargebox", _TO_BOXES,
+        ),
+    ),
+    Entry(
+        "charge-box-pending", "registration", FAIL, CHARGE_BOX, "The charge box is set to Pending",
+        "It connects, but BootNotification is answered with Pending, and the charger waits.",
+        ("charge-box-unregistered",), ("admin",),
+        Remedy(
+            "Set the registration status to Accepted: in SteVe, or as registration_status: accepted in "
+            "steve_charge_boxes.", "steve_chargebox", _TO_BOXES,
+        ),
+    ),
     Entry(
         "charge-box-id-case", "registration", WARN, CHARGE_BOX, "The id is spelt otherwise than in SteVe",
         "SteVe accepts another case, other accents or trailing blanks; up to 3.10 it then shows the station as "
@@ -444,9 +460,15 @@ CATALOGUE: tuple[Entry, ...] = (
     _later("boot-not-accepted", "session", FAIL, CHARGE_BOX, "The boot was not accepted",
            "SteVe answered Pending or Rejected.", _IDS,
            Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
-    _later("duplicate-session", "session", FAIL, CHARGE_BOX, "Two sessions share one id",
-           "Operators' commands reach only the newest of them.", _IDS,
-           Remedy("Give each charger its own id.", "charger")),
+    Entry(
+        "duplicate-session", "session", FAIL, CHARGE_BOX, "Two sessions share one id",
+        "Two chargers use one id, or one came back before SteVe noticed that its old connection was dead (a ping every "
+        "15 minutes tells). Operators' commands reach only the newest of them.", _IDS, ("admin",),
+        Remedy(
+            "Give each charger its own id. If it is one charger, the older session goes by itself within 15 minutes.",
+            "charger",
+        ),
+    ),
     # -- time -----------------------------------------------------------------------------------------------
     _later("clock-skew", "time", FAIL, HOST, "The clock is wrong",
            "Chargers take their time from SteVe.", (), Remedy("Synchronise the host's clock.", "operator")),

@@ -10,11 +10,11 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded, near_misses
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
     _questions_network,
@@ -172,6 +172,88 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
             "fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
         )
     ]
+
+
+#: Ids for which similar ones are looked for; more is a list that was mixed up, not a typing error.
+_MAX_NEAR_MISSES = 20
+
+
+def _near_miss(view: HostView) -> list[Answer]:
+    """Ids that are not registered, and registered ones that were probably meant."""
+    admin = view.part("admin")
+    if admin["status"] != "ok":
+        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
+    refused = [row["charge_box_id"] for row, _probe in view.box_rows() if row["finding"] == "charge-box-unregistered"]
+    missing = list(dict.fromkeys([*_missing(view), *refused]))
+    known = [str(box["id"]) for box in admin["data"]["registered"]]
+    similar = {one: near_misses(one, known) for one in missing[:_MAX_NEAR_MISSES]}
+    similar = {one: misses for one, misses in similar.items() if misses}
+    if not similar:
+        return [Answer("pass")]
+    detail = "; ".join(
+        f"{inert(one, 60)} differs from {inert(misses[0].id, 60)} by {misses[0]}"
+        for one, misses in list(similar.items())[:3]
+    )
+    message = f"SteVe does not know {_named(similar)}, but a very similar id: {detail}."
+    evidence = ({"source": "admin list", "detail": f"{len(known)} registered; {detail}"},)
+    return [Answer("fail", message=message, evidence=evidence, charge_boxes=tuple(similar))]
+
+
+def _named(ids: Iterable[str]) -> str:
+    """A few ids for a sentence."""
+    names = [inert(one, 60) for one in ids]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _by_status(entry_id: str, status: str) -> Question:
+    """Charge boxes that were asked about and are registered with this status."""
+
+    def question(view: HostView) -> list[Answer]:
+        admin = view.part("admin")
+        if admin["status"] != "ok":
+            return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
+        asked = {folded(one) for one in view.asked.get("charge_box_ids") or []}
+        boxes = [box for box in admin["data"]["registered"] if folded(str(box["id"])) in asked]
+        ids = tuple(str(box["id"]) for box in boxes if box.get("registration_status") == status)
+        if ids:
+            detail = f"{_named(ids)}: registration status {status}"
+            message = _box_message(BY_ID[entry_id], ids)
+            evidence = ({"source": "admin", "detail": detail},)
+            return [Answer("fail", message=message, evidence=evidence, charge_boxes=ids)]
+        if not boxes:
+            return [Answer("skipped", "no registered charge box was asked about")]
+        unread = [str(box["id"]) for box in boxes if not box.get("registration_status")]
+        if unread:
+            reason = f"SteVe's page of {_named(unread)} shows no registration status, or was not read"
+            return [Answer("unknown", reason, charge_boxes=tuple(unread))]
+        return [Answer("pass")]
+
+    return question
+
+
+def _duplicate_session(view: HostView) -> list[Answer]:
+    """Charge boxes with more than one open session."""
+    admin = view.part("admin")
+    if admin["status"] != "ok":
+        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
+    if admin["data"].get("sessions_error"):
+        return [Answer("unknown", inert(admin["data"]["sessions_error"], 300))]
+    by_id: dict[str, list[dict[str, Any]]] = {}
+    for session in admin["data"]["sessions"]:
+        by_id.setdefault(folded(str(session["id"])), []).append(session)
+    double = [sessions for sessions in by_id.values() if len(sessions) > 1]
+    if not double:
+        return [Answer("pass")]
+    ids = tuple(str(sessions[0]["id"]) for sessions in double)
+    evidence = tuple(
+        {
+            "source": "admin",
+            "detail": f"{inert(sessions[0]['id'], 60)}: sessions since "
+            + ", ".join(inert(item["connected_since"], 30) for item in sessions[:5]),
+        }
+        for sessions in double[:3]
+    )
+    return [Answer("fail", message=_box_message(BY_ID["duplicate-session"], ids), evidence=evidence, charge_boxes=ids)]
 
 
 def _id_case(view: HostView) -> list[Answer]:
@@ -481,7 +563,11 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    "charge-box-id-near-miss": _near_miss,
+    "charge-box-rejected": _by_status("charge-box-rejected", "rejected"),
+    "charge-box-pending": _by_status("charge-box-pending", "pending"),
     "charge-box-id-case": _id_case,
+    "duplicate-session": _duplicate_session,
     "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
     **_questions_network.QUESTIONS,

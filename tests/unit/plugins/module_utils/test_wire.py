@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import threading
@@ -290,13 +291,19 @@ def test_a_server_that_closes_without_answers_is_given_up_after_a_while() -> Non
 
 @pytest.mark.parametrize("rate", [100.0, 400.0])
 def test_the_rate_is_kept_within_five_percent(rate: float) -> None:
-    count = int(rate)
-    with serving(fake_servers.answering([], lambda _data: OK)) as fake, wire(fake.port, rate=rate) as item:
-        start = time.monotonic()
-        replies, reason = ask_all(item, count, 8)
-        elapsed = time.monotonic() - start
-    assert reason is None and len(replies) == count
-    assert 0.95 * (count - 1) / rate < elapsed < 1.05 * count / rate + 0.1
+    count, least = int(rate), math.inf
+    for _attempt in range(3):
+        with serving(fake_servers.answering([], lambda _data: OK)) as fake, wire(fake.port, rate=rate) as item:
+            start = time.monotonic()
+            replies, reason = ask_all(item, count, 8)
+            elapsed = time.monotonic() - start
+        assert reason is None and len(replies) == count
+        # Never faster; slower only because this machine was busy, which it is not three times.
+        assert elapsed > 0.95 * (count - 1) / rate
+        least = min(least, elapsed)
+        if least < 1.05 * count / rate + 0.1:
+            break
+    assert least < 1.05 * count / rate + 0.1
 
 
 def test_partial_results_come_back_at_the_deadline() -> None:
@@ -359,6 +366,24 @@ def test_requests_over_tls_reuse_connections_too(certificate: Path) -> None:
         assert fake.connections == 3
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_where_every_answer_ends_the_connection_the_tls_session_goes_on(
+    certificate: Path, version: ssl.TLSVersion
+) -> None:
+    context = server_context(certificate)
+    context.maximum_version = version
+    client = _dial.tls_context(True, str(certificate), None, None)
+
+    def once(visit: Visit) -> None:
+        visit.request()
+        visit.send(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    with serving(once, context) as fake, wire(fake.port, context=client) as item:
+        replies, reason = ask_all(item, 20, 2)
+        assert reason is None and {kind(reply) for reply in replies.values()} == {None}
+    assert context.session_stats()["hits"] >= 10
+
+
 def test_a_long_answer_over_tls_is_read_to_its_end(certificate: Path) -> None:
     body = b"x" * 60_000
     long = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + body
@@ -392,6 +417,10 @@ def test_a_server_that_speaks_no_tls(behaviour: fake_servers.Behaviour, expected
     with serving(behaviour) as fake, wire(fake.port, timeout=0.4, context=client) as item:
         reply = item.ask(REQUEST)
         assert (kind(reply), reply.tls) == (expected, None)
+
+
+def test_given_authorities_stand_in_the_place_of_the_system_s(certificate: Path) -> None:
+    assert len(_dial.tls_context(True, str(certificate), None, None).get_ca_certs()) == 1
 
 
 def test_a_client_certificate_that_is_missing_is_a_failure_of_tls(certificate: Path) -> None:

@@ -344,7 +344,8 @@ def test_another_spelling_is_a_warning_up_to_3_10(low: str, high: str, expected:
 def test_a_spelling_that_the_data_base_tells_apart_is_not_registered() -> None:
     refused = row("ÇP-1", "refused", "charge-box-unregistered")
     result = judge(observation(asked=["ÇP-1"], registered=["CP-1"], probes=[probe(rows=[refused])]))
-    assert causes(result) == ["charge-box-unregistered"]
+    assert causes(result) == ["charge-box-id-near-miss"]
+    assert status(result, "charge-box-unregistered") == {"blocked"}
 
 
 def test_without_the_admin_list_nobody_knows_steves_spelling() -> None:
@@ -389,3 +390,69 @@ def test_without_a_password_credentials_behind_the_proxy_are_not_judged() -> Non
     result = judge(observation())
     for name in ("proxy-authorization-stripped", "proxy-scheme-not-forwarded"):
         assert status(result, name, "proxy") == {"skipped"}
+
+
+# -- what the admin list tells of a charge box --------------------------------------------------------------
+
+
+def admin(boxes: list[dict[str, Any]], sessions: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
+    registered = [{"id": "CP-1", "pk": 1, "registration_status": "accepted"} | box for box in boxes]
+    data = {"registered": registered, "unknown": [], "sessions": sessions or []} | more
+    return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
+
+
+def test_a_similar_id_is_the_cause_and_not_the_missing_registration() -> None:
+    result = judge(observation(asked=["CP-O1"], registered=["CP-01", "CP-02"]))
+    assert causes(result) == ["charge-box-id-near-miss"]
+    assert "CP-O1 differs from CP-01 by a character of the same shape" in result["findings"][0]["message"]
+    assert status(result, "charge-box-unregistered") == {"blocked"}
+
+
+def test_one_misspelt_id_does_not_hide_one_that_is_missing() -> None:
+    result = judge(observation(asked=["CP-O1", "STATION-X"], registered=["CP-01"]))
+    assert sorted(causes(result)) == ["charge-box-id-near-miss", "charge-box-unregistered"]
+    found = {item["id"]: item["charge_boxes"]["ids"] for item in result["findings"]}
+    assert found == {"charge-box-id-near-miss": ["CP-O1"], "charge-box-unregistered": ["CP-O1", "STATION-X"]}
+
+
+def test_the_next_box_of_a_row_is_no_near_miss() -> None:
+    assert causes(judge(observation(asked=["CP-3"], registered=["CP-1", "CP-2"]))) == ["charge-box-unregistered"]
+
+
+def test_a_near_miss_is_unknown_without_the_admin_list() -> None:
+    refused = probe(rows=[row("CP-O1", "refused", "charge-box-unregistered")])
+    result = judge(observation(asked=["CP-O1"], admin=unknown("no password"), probes=[refused]))
+    assert causes(result) == ["charge-box-unregistered"]
+    assert status(result, "charge-box-id-near-miss") == {"unknown"}
+
+
+@pytest.mark.parametrize("stored", ["rejected", "pending"])
+def test_a_status_that_keeps_a_charger_waiting_is_named(stored: str) -> None:
+    result = judge(observation(admin=admin([{"registration_status": stored}])))
+    assert causes(result) == [f"charge-box-{stored}"]
+    assert result["findings"][0]["remedy"]["by"] == "steve_chargebox"
+
+
+def test_a_status_that_was_not_read_is_unknown_and_that_of_others_is_not_asked() -> None:
+    for box in ({"registration_status": None}, {}):
+        document = observation(admin=admin([box]))
+        if not box:
+            del document["parts"]["admin"]["data"]["registered"][0]["registration_status"]
+        assert status(judge(document), "charge-box-rejected") == {"unknown"}
+    others = admin([{}, {"id": "CP-2", "registration_status": "rejected"}])
+    assert status(judge(observation(admin=others)), "charge-box-rejected") == {"pass"}
+    assert status(judge(observation(asked=[], admin=admin([{}]))), "charge-box-rejected") == {"skipped"}
+
+
+def test_two_sessions_of_one_id_are_named_and_two_ids_are_not() -> None:
+    def session(name: str, since: str) -> dict[str, Any]:
+        return {"id": name, "protocol": "ocpp1.6", "connected_since": since}
+
+    twice = [session("CP-1", "2026-11-23T00:00:00Z"), session("cp-1", "2026-11-23T00:10:00Z")]
+    result = judge(observation(admin=admin([{}], twice)))
+    assert causes(result) == ["duplicate-session"]
+    assert "2026-11-23T00:10:00Z" in result["findings"][0]["evidence"][0]["detail"]
+    apart = [session("CP-1", "2026-11-23T00:00:00Z"), session("CP-2", "2026-11-23T00:10:00Z")]
+    assert causes(judge(observation(admin=admin([{}], apart)))) == []
+    hidden = admin([{}], [], sessions_error="the page fails")
+    assert status(judge(observation(admin=hidden)), "duplicate-session") == {"unknown"}

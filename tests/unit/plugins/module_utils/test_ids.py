@@ -1,0 +1,78 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ids that look alike: what kind of difference there is, and what is no likeness at all."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import KINDS, MAX_SUGGESTIONS, folded, near_misses
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+PAIRS = {
+    ("CP-1 ", "CP-1"): "blank",
+    ("CP -1", "CP-1"): "blank",
+    ("\tCP-1", "CP-1"): "blank",
+    ("CP\u200b-1", "CP-1"): "zero-width",
+    ("\ufeffCP-1", "CP-1"): "zero-width",
+    ("cp-1", "CP-1"): "case",
+    ("CAF\u00c9-1", "CAFE-1"): "accent",
+    ("CP-O1", "CP-01"): "look-alike",
+    ("CP-l", "CP-1"): "look-alike",
+    ("\u0421P-1", "CP-1"): "look-alike",
+    ("CP\u20131", "CP-1"): "look-alike",
+    ("CP_1", "CP-1"): "look-alike",
+    ("CHARGER-LEFT", "CHARGER-LETF"): "typo",
+    ("STATION-A", "STATON-A"): "typo",
+    ("WALLBOX", "WALLBOXX"): "typo",
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_kind_of_difference_is_named(pair: tuple[str, str]) -> None:
+    for one, other in (pair, pair[::-1]):
+        (miss,) = near_misses(one, [other, "SOMETHING-ELSE-ENTIRELY"])
+        assert (miss.id, miss.kind) == (other, PAIRS[pair])
+        assert str(miss)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("CP-1", "CP-2"), ("CP-1", "CP-12"), ("CP-9", "CP-10"), ("A1", "B1"), ("CP-1", "XY-7"), ("A", "B")],
+)  # fmt: skip
+def test_boxes_of_one_row_of_numbers_are_not_misspelt(one: str, other: str) -> None:
+    assert [miss.kind for miss in near_misses(one, [other])] in ([], ["typo"])
+    if one.startswith("CP") and other.startswith("CP"):
+        assert near_misses(one, [other]) == []
+
+
+def test_the_likeliest_comes_first_and_the_list_is_short() -> None:
+    known = ["STATI0N-A", "STATION-B", "station-a", "STATION-A ", "STATION-C", "STATION-AB"]
+    found = near_misses("STATION-A", known)
+    assert [miss.id for miss in found] == ["STATION-A ", "station-a", "STATI0N-A"]
+    assert len(found) == MAX_SUGGESTIONS
+
+
+def test_the_id_itself_is_no_near_miss() -> None:
+    assert near_misses("CP-1", ["CP-1"]) == []
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_compared_without_a_complaint(one: str, known: list[str]) -> None:
+    found = near_misses(one, known)
+    assert {miss.id for miss in found} <= set(known) - {one}
+    assert all(miss.kind in KINDS for miss in found)
+
+
+@given(TEXTS)
+@settings(max_examples=200, deadline=None)
+def test_what_the_data_base_may_take_for_equal_is_always_found(one: str) -> None:
+    for other in (one + " ", one.upper(), one.lower()):
+        if other != one and folded(other) == folded(one) and one.strip():
+            assert [miss.id for miss in near_misses(one, [other])] == [other]
