@@ -522,9 +522,9 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Use https, or SteVe's own port from the host itself.", "operator"),
     ),
     Entry(
-        "webapi-box-invisible", "credentials", FAIL, HOST, "Connected, but the client cannot see it",
-        "This SteVe has no list of charge boxes in its Web API, so a client such as ExpresSync derives one from the "
-        "transactions and misses every charge box that has none yet.",
+        "webapi-box-invisible", "credentials", WARN, HOST, "Connected, but the client cannot see it",
+        "This SteVe has no list of charge boxes in its Web API. A client that derives one from the transactions, such as "
+        "ExpresSync, misses every charge box that has none yet; for other clients it is no fault.",
         (
             *_WEB_API, "db-unreachable", "admin-login-refused", "webapi-absent", "webapi-disabled",
             "webapi-wrong-scheme", "webapi-refused",

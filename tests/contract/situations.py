@@ -110,7 +110,6 @@ def everywhere(outcome: str) -> dict[str, str]:
     return {OLDEST: outcome}
 
 
-
 IDS = [
     Situation("registered", "box", box()),
     Situation("not registered", "box", {OLDEST: either(), "3.4.9": UNREGISTERED}, "CP-9"),
