@@ -14,7 +14,8 @@ from typing import Iterable
 #: shape, and letters of other alphabets that look Latin (Unicode's confusables, as far as keyboards write them).
 _SHAPES = {
     "0": "OoQ\u041e\u043e\u039f\u03bf", "1": "lI|i\u0406\u0456\u0399\u03b9", "2": "Zz\u0396",
-    "5": "Ss\u0405\u0455", "8": "B\u0412\u0392", "a": "A\u0410\u0430\u0391\u03b1", "c": "C\u0421\u0441\u03f2", "e": "E\u0415\u0435\u0395",
+    "5": "Ss\u0405\u0455", "8": "B\u0412\u0392",
+    "a": "A\u0410\u0430\u0391\u03b1", "c": "C\u0421\u0441\u03f2", "e": "E\u0415\u0435\u0395",
     "h": "H\u041d\u043d\u0397", "j": "J\u0408\u0458", "k": "K\u041a\u043a\u039a\u03ba", "m": "M\u041c\u043c\u039c",
     "n": "N\u039d", "p": "P\u0420\u0440\u03a1\u03c1", "t": "T\u0422\u0442\u03a4\u03c4",
     "x": "X\u0425\u0445\u03a7\u03c7", "y": "Y\u0423\u0443\u03a5", "-": "_\u2010\u2011\u2012\u2013\u2014\u2212\u00ad",

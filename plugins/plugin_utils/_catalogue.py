@@ -523,8 +523,8 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
     Entry(
         "webapi-box-invisible", "credentials", WARN, HOST, "Connected, but the client cannot see it",
-        "This SteVe has no list of charge boxes in its Web API. A client that derives one from the transactions, such as "
-        "ExpresSync, misses every charge box that has none yet; for other clients it is no fault.",
+        "This SteVe has no list of charge boxes in its Web API. A client that derives one from the transactions, such "
+        "as ExpresSync, misses every charge box that has none yet; for other clients it is no fault.",
         (
             *_WEB_API, "db-unreachable", "admin-login-refused", "webapi-absent", "webapi-disabled",
             "webapi-wrong-scheme", "webapi-refused",
