@@ -381,14 +381,9 @@ class _Visit:
         while waiting:
             part = waiting.pop()
             try:
-                self._client.add_batch(part)
-                continue
-            except (Refused, _admin.ErrorPage) as error:
-                refusal: SteveError = error
-            except SteveError as error:
-                problems.update(dict.fromkeys(part, error))
-                continue
-            try:
+                refusal = self._refusal(part)
+                if refusal is None:
+                    continue
                 rest = part if isinstance(refusal, Refused) else self._missing(part)
             except SteveError as error:
                 problems.update(dict.fromkeys(part, error))
@@ -398,6 +393,14 @@ class _Visit:
             elif rest:
                 middle = len(rest) // 2
                 waiting += [rest[middle:], rest[:middle]]
+
+    def _refusal(self, ids: Sequence[str]) -> SteveError | None:
+        """Why SteVe did not take a batch, None when it did."""
+        try:
+            self._client.add_batch(ids)
+        except (Refused, _admin.ErrorPage) as error:
+            return error
+        return None
 
     def _missing(self, ids: Sequence[str]) -> list[str]:
         """Which ids are not there. Up to 3.12.0 a batch that fails leaves what stood before the id that failed."""

@@ -21,8 +21,8 @@ BOXES = [
 ]  # fmt: skip
 
 
-def remediate(steve: Running, *options: str, boxes: Any = BOXES, **variables: Any) -> Run:
-    host = {"steve_url": steve.url, "steve_admin_password": "1234", "steve_charge_boxes": boxes, **variables}
+def remediate(steve: Running, *options: str, **variables: Any) -> Run:
+    host = {"steve_url": steve.url, "steve_admin_password": "1234", "steve_charge_boxes": BOXES, **variables}
     inventory = {"all": {"children": {"steve": {"hosts": {"site": local_host(**host)}}}}}
     extra = {"diagnose_timeout": 3, "diagnose_nginx_conf": "/nonexistent"}
     return playbook("remediate", inventory, "-vvvv", "--diff", *options, extra=extra)
@@ -62,7 +62,7 @@ def test_an_id_that_is_asked_about_is_not_registered_by_that() -> None:
 @pytest.mark.parametrize("password", ["", "wrong"])
 def test_without_the_right_password_nothing_is_registered(password: str) -> None:
     with running_simulator(release="3.14.1", charge_boxes=["CP-1"]) as steve:
-        run = remediate(steve, boxes=["CP-1", "CP-2"], steve_admin_password=password)
+        run = remediate(steve, steve_charge_boxes=["CP-1", "CP-2"], steve_admin_password=password)
         assert registered(steve) == ["CP-1"]
     assert run.code != 0
     assert ("steve_admin_password is empty" if not password else "SteVe refused user or password") in run.output
