@@ -23,7 +23,7 @@ FORK_BASE = "3.12.0"
 
 PASSWORD = "a-password-of-20-chr"
 HEX_PASSWORD = "00112233445566778899aabbccddeeff01234567"
-BOXES = ("CP-1", "CP 2", "CP-\u00e9", "CP+3", "CP%4", "CP/6", "CP=7", "x" * 255)
+BOXES = ("CP-1", "CP 2", "CP-\u00e9", "CP+3", "CP%4", "CP;5", "CP/6", "CP=7", "x" * 255)
 """Registered in every era, without a security profile."""
 PROFILES = {"SP-1": 1, "SP-2": 2, "SP-3": 3, "SP-HEX": 1}
 """Registered with a security profile, which counts from 3.9.0 on; the password is PASSWORD, of SP-HEX HEX_PASSWORD."""
@@ -128,7 +128,12 @@ IDS = [
         "registered, with a percent sign", "box",
         {OLDEST: either(), "3.4.9": INVALID, "3.5.1": "accepted", "3.6.1": INVALID}, "CP%4",
     ),
+    Situation("registered, with a semicolon", "box", box(_3_6_1=INVALID), "CP;5"),
     Situation("registered, with a slash", "box", everywhere(INVALID), "CP/6"),
+    Situation(
+        "a character beyond U+FFFF", "box", {OLDEST: either(), "3.5.1": either(INVALID, "db-unreachable")},
+        "CP-\U0001f50c",
+    ),
 ]  # fmt: skip
 
 SUBPROTOCOLS = [
