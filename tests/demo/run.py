@@ -57,7 +57,7 @@ def build(stack: ExitStack) -> tuple[dict[str, dict[str, Any]], dict[str, list[s
     healthy = stack.enter_context(running_simulator(release="3.14.1", charge_boxes=["CP-1", "CP-2"]))
     host("berlin", [], steve_url=healthy.url, steve_public_ws_url=proxied("ok", healthy.port, "berlin"))
     older = stack.enter_context(running_simulator(release="3.7.1", charge_boxes=["CP-1"]))
-    host("hamburg", ["charge-box-unregistered"], steve_url=older.url, steve_charge_boxes=["CP-1", "CP-l"])
+    host("hamburg", ["charge-box-id-near-miss"], steve_url=older.url, steve_charge_boxes=["CP-1", "CP-l"])
     host(
         "koeln",
         ["proxy-upgrade-stripped"],
