@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Iterable
@@ -21,9 +22,10 @@ _SHAPES = {
     "x": "X\u0425\u0445\u03a7\u03c7", "y": "Y\u0423\u0443\u03a5", "-": "_\u2010\u2011\u2012\u2013\u2014\u2212\u00ad",
 }  # fmt: skip
 _SHAPE_OF = {ord(letter): shape for shape, letters in _SHAPES.items() for letter in letters}
-#: Edits, at most, between an id and one that was meant; a short id allows one.
+#: Edits, at most, between an id and one that was meant. In a short id one character is a name of its own.
 _MAX_EDITS = 2
 _SHORT = 6
+_TOKENS = re.compile(r"[0-9]+|[^\W\d_]+|[\W_]+")
 #: Suggestions for one id.
 MAX_SUGGESTIONS = 3
 #: Kinds of difference, the most telling first.
@@ -103,9 +105,10 @@ def _compare(mine: _Forms, other: str) -> NearMiss | None:
         return NearMiss(other, "accent")
     if _shape(bare) == mine.shape:
         return NearMiss(other, "look-alike")
-    most = 1 if min(len(other_folded), len(mine.folded)) < _SHORT else _MAX_EDITS
-    edits = _edits(mine.folded, other_folded, most)
-    return None if edits is None or _is_numbering(mine.folded, other_folded) else NearMiss(other, "typo", edits)
+    if min(len(other_folded), len(mine.folded)) < _SHORT or _are_siblings(mine.folded, other_folded):
+        return None
+    edits = _edits(mine.folded, other_folded, _MAX_EDITS)
+    return None if edits is None else NearMiss(other, "typo", edits)
 
 
 def _visible(text: str) -> str:
@@ -125,11 +128,19 @@ def _shape(text: str) -> str:
     return text.translate(_SHAPE_OF).casefold()
 
 
-def _is_numbering(one: str, other: str) -> bool:
-    """Whether two ids differ in digits only: CP-1 and CP-2 are two boxes, not one and its misspelling."""
-    if len(one) != len(other):
-        return one.rstrip("0123456789") == other.rstrip("0123456789") and one[-1:].isdigit() and other[-1:].isdigit()
-    return all(a == b or (a.isdigit() and b.isdigit()) for a, b in zip(one, other))
+def _are_siblings(one: str, other: str) -> bool:
+    """Whether two ids name two boxes of one row, as CP-1 and CP-12 or STATION-A and STATION-B, and not one misspelt.
+
+    They are alike but for numbers and single letters, one of which may be missing at the end.
+    """
+    mine, theirs = _TOKENS.findall(one), _TOKENS.findall(other)
+    longest = max(len(mine), len(theirs))
+    pairs = zip(mine + [""] * (longest - len(mine)), theirs + [""] * (longest - len(theirs)))
+    return all(a == b or (_is_counter(a) and _is_counter(b)) for a, b in pairs)
+
+
+def _is_counter(token: str) -> bool:
+    return not token or token.isdigit() or len(token) == 1
 
 
 def _edits(one: str, other: str, most: int) -> int | None:

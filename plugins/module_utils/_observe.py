@@ -370,7 +370,8 @@ class Observer:
         return results
 
     def _proxy_probe(self, target: str, direct: dict[str, Any]) -> dict[str, Any]:
-        """One id is enough for the path; the dedicated one where there is one.
+        """One id is enough for the path: the dedicated one where there is one, else one that needs no password, because
+        the proxy may not forward it.
 
         Beside it go an id with a password that SteVe accepted (does the proxy forward Authorization?) and those that
         want TLS, which only the proxy may offer.
@@ -379,13 +380,15 @@ class Observer:
         dedicated id, or through an nginx whose configuration was read and leaves that header alone.
         """
         dedicated = self.options.probe_charge_box_id
-        ids = _accepted(direct) if direct["endpoint"]["verdict"] == "reachable" else self._ids_to_ask()
+        protected = _with_password(direct)
+        accepted = sorted(_accepted(direct), key=lambda identifier: identifier in protected)
+        ids = accepted if direct["endpoint"]["verdict"] == "reachable" else self._ids_to_ask()
         if dedicated in ids and dedicated is not None:
             ids = [dedicated]
         elif direct["endpoint"]["verdict"] == "reachable":
             ids = ids[:1]
         last_gate = ids == [dedicated] or self._extensions_left_alone()
-        ids = list(dict.fromkeys([*ids, *_with_password(direct)[:1]]))
+        ids = list(dict.fromkeys([*ids, *protected[:1]]))
         if (self.options.public_ws_url or "").startswith("wss:"):
             ids = list(dict.fromkeys([*ids, *_wanting_tls(direct)]))
         return self._probe("proxy", self.options.public_ws_url or "", target, ids, last_gate)

@@ -186,8 +186,13 @@ def _near_miss(view: HostView) -> list[Answer]:
     refused = [row["charge_box_id"] for row, _probe in view.box_rows() if row["finding"] == "charge-box-unregistered"]
     missing = list(dict.fromkeys([*_missing(view), *refused]))
     known = [str(box["id"]) for box in admin["data"]["registered"]]
-    similar = {one: near_misses(one, known) for one in missing[:_MAX_NEAR_MISSES]}
-    similar = {one: misses for one, misses in similar.items() if misses}
+    asked = set(view.asked.get("charge_box_ids") or [])
+    similar = {}
+    for one in missing[:_MAX_NEAR_MISSES]:
+        # An id that was asked about as well is a box of its own, and no misspelling of this one.
+        misses = [miss for miss in near_misses(one, known) if miss.kind != "typo" or miss.id not in asked]
+        if misses:
+            similar[one] = misses
     if not similar:
         return [Answer("pass")]
     detail = "; ".join(

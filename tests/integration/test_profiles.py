@@ -85,8 +85,10 @@ def test_a_station_without_a_given_password_is_no_fault() -> None:
 
 def test_a_proxy_that_drops_the_password_is_named() -> None:
     with steve() as running, running_proxy("strip-authorization", f"127.0.0.1:{running.port}") as proxy:
-        run = diagnose(running, proxy.port, {"CP-1": None, "SP-1": PASSWORD})
+        run = diagnose(running, proxy.port, {"SP-1": PASSWORD, "CP-1": None})
     assert causes(run) == {"proxy-authorization-stripped": ["SP-1"]}
+    # The path itself is proved with the box that needs no password.
+    assert "unknown" not in run.statuses("proxy-upgrade-stripped")
     keeps_secrets(run)
 
 

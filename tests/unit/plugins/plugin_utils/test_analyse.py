@@ -419,6 +419,13 @@ def test_the_next_box_of_a_row_is_no_near_miss() -> None:
     assert causes(judge(observation(asked=["CP-3"], registered=["CP-1", "CP-2"]))) == ["charge-box-unregistered"]
 
 
+def test_two_boxes_that_are_both_asked_about_are_two_boxes() -> None:
+    both = observation(asked=["BACKYARD", "BACKYARDS"], registered=["BACKYARD"], probes=[probe(rows=[row("BACKYARD")])])
+    assert causes(judge(both)) == ["charge-box-unregistered"]
+    alone = observation(asked=["BACKYARDS"], registered=["BACKYARD"])
+    assert causes(judge(alone)) == ["charge-box-id-near-miss"]
+
+
 def test_a_near_miss_is_unknown_without_the_admin_list() -> None:
     refused = probe(rows=[row("CP-O1", "refused", "charge-box-unregistered")])
     result = judge(observation(asked=["CP-O1"], admin=unknown("no password"), probes=[refused]))
