@@ -87,20 +87,20 @@ def problems(config: Config) -> list[Problem]:
     return list(dict.fromkeys(found))
 
 
-def _level(config: Config, block: Directive, place: str, regex: bool = False) -> Iterator[Problem]:
-    """The problems of one level and those inside of it. ``regex``: no URI may stand in ``proxy_pass`` here."""
+def _level(config: Config, block: Directive, place: str, no_uri: bool = False) -> Iterator[Problem]:
+    """The problems of one level and those inside of it. ``no_uri``: no URI may stand in ``proxy_pass`` here."""
     children = list(config.inside(block))
     for directive in children:
-        what = _refused(directive, place, regex)
+        what = _refused(directive, place, no_uri)
         if what is not None:
             yield Problem(directive.file, directive.line, what)
         elif directive.block is not None and directive.name in _BLOCKS:
-            yield from _inside(config, directive, place, regex)
+            yield from _inside(config, directive, place)
     yield from _twice(children)
     yield from _same_location(children)
 
 
-def _inside(config: Config, directive: Directive, place: str, regex: bool) -> Iterator[Problem]:
+def _inside(config: Config, directive: Directive, place: str) -> Iterator[Problem]:
     if directive.name == "if":
         # An "if" of a server block is a place of its own, with other rules.
         if place == "location":
@@ -113,7 +113,7 @@ def _inside(config: Config, directive: Directive, place: str, regex: bool) -> It
         yield from _level(config, directive, directive.name)
 
 
-def _refused(directive: Directive, place: str, regex: bool) -> str | None:
+def _refused(directive: Directive, place: str, no_uri: bool) -> str | None:
     name = shown(directive.name)
     if directive.name in PLACES and place not in PLACES[directive.name]:
         return f'"{name}" directive is not allowed here'
@@ -124,10 +124,10 @@ def _refused(directive: Directive, place: str, regex: bool) -> str | None:
         return f'directive "{name}" is not terminated by ";"'
     if not least <= len(directive.args) <= most:
         return f'invalid number of arguments in "{name}" directive'
-    return _bad_value(directive, regex) if len(directive.args) == 1 else None
+    return _bad_value(directive, no_uri) if len(directive.args) == 1 else None
 
 
-def _bad_value(directive: Directive, regex: bool) -> str | None:
+def _bad_value(directive: Directive, no_uri: bool) -> str | None:
     name, value = directive.name, directive.args[0]
     if "$" in value:
         return None
@@ -138,16 +138,16 @@ def _bad_value(directive: Directive, regex: bool) -> str | None:
     if name == "proxy_http_version" and re.fullmatch(r"\d+(\.\d+)?", value) is None:
         return f'invalid value "{shown(value)}" in "proxy_http_version" directive'
     if name == "proxy_pass":
-        return _bad_target(value, regex)
+        return _bad_target(value, no_uri)
     return None
 
 
-def _bad_target(value: str, regex: bool) -> str | None:
+def _bad_target(value: str, no_uri: bool) -> str | None:
     match = re.match(r"https?://", value, re.IGNORECASE)
     if match is None:
         return "invalid URL prefix in proxy_pass"
     rest = value[match.end() :]
-    if regex and "/" in rest and not rest.startswith("unix:"):
+    if no_uri and "/" in rest and not rest.startswith("unix:"):
         return (
             '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or '
             'inside "if" statement'

@@ -73,7 +73,8 @@ def _hidden(request: Scope, name: str) -> Directive | None:
         return None
     for level in reversed(request.levels):
         for directive in request.config.inside(level):
-            if directive.name == "proxy_set_header" and directive.args[:1] and directive.args[0].lower() == name.lower():
+            named = directive.args[0].lower() if directive.name == "proxy_set_header" and directive.args else None
+            if named == name.lower():
                 return directive
     return None
 

@@ -66,7 +66,7 @@ def _lines_for(id: str, data: dict[str, Any], view: HostView) -> list[str]:
 def _header_line(item: dict[str, Any]) -> str:
     line = cited(item)
     if item.get("hidden"):
-        line += f"; that of {cited(item['hidden'])} is not inherited, because a level with any proxy_set_header has none"
+        line += f"; {cited(item['hidden'])} is not inherited, because this level has proxy_set_header of its own"
     return line
 
 
@@ -81,7 +81,8 @@ def _upstream_lines(upstream: dict[str, Any], data: dict[str, Any], view: HostVi
     lines = [cited(upstream)]
     lines += [cited(server) for server in upstream["servers"] if server.get("text") != upstream["text"]]
     now = data.get("upstream_now") or {}
-    lines += [f"error log: {inert(row['what'], 120)} at {inert(row['place'], 80)}" for row in now.get("errors", [])[-1:]]
+    for row in now.get("errors", [])[-1:]:
+        lines.append(f"error log: {inert(row['what'], 120)} at {inert(row['place'], 80)}")
     own = _app_addresses(view)
     literal = [server["host"] for server in upstream["servers"] if server["kind"] == "address"]
     if own and any(_container_like(host) and host not in own for host in literal):
@@ -381,7 +382,8 @@ def _timeout_short(view: HostView, probe: Probe) -> Answer:
         cited(limit) + (f" (default {limit['seconds']:g} s)" if limit["default"] else ""),
         f"SteVe pings every {PING_S:g} s",
     ]
-    lines += [f"log: {inert(box, 60)} is dropped again and again, {period:g} s each time" for box, period in list(cut.items())[:5]]
+    for box, period in list(cut.items())[:5]:
+        lines.append(f"log: {inert(box, 60)} is dropped again and again, each time after {period:g} s")
     if running["status"] != "ok":
         lines.append("whether nginx runs with these files was not seen")
     if cut:
