@@ -118,6 +118,8 @@ def is_address(host: str) -> bool:
 def _server(text: str, default_port: int, later: bool) -> dict[str, Any]:
     """One server of an upstream; ``kind``: ``address`` | ``name`` (resolved when the configuration is loaded) |
     ``resolved-later`` (asked again by the running nginx) | ``unix`` | ``unknown``."""
+    # nginx knows no user and password here; somebody who wrote them wants them hidden.
+    text = text.rsplit("@", 1)[-1]
     if text.startswith("unix:"):
         return {"host": shown(text), "port": None, "kind": "unix"}
     split = split_host_port(text, default_port)

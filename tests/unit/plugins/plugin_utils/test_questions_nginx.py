@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
+from jsonschema import Draft202012Validator
 
 from tests.unit.nginx_configs import MAIN
-
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, service, unknown
 from tests.unit.plugins.plugin_utils.documents_nginx import (
     GOOD,
@@ -23,6 +24,7 @@ from tests.unit.plugins.plugin_utils.documents_nginx import (
     upstream_now,
     without,
 )
+from tests.unit.test_documents import SCHEMAS
 
 IDS = ("proxy-config-invalid", "proxy-config-not-loaded", "proxy-stale-upstream", "proxy-timeout-short")
 STOPPED = {"status": "stopped", "reason": "no nginx master process runs", "since": None, "workers": 0}
@@ -288,9 +290,7 @@ def test_a_limit_is_no_trouble_where_no_websocket_gets_through() -> None:
     assert findings(found) == [("proxy-upgrade-stripped", "fail")]
 
 
-@pytest.mark.parametrize(
-    "part", [nginx(location("return 302 /login;")), nginx(location("fastcgi_pass x;"))]
-)
+@pytest.mark.parametrize("part", [nginx(location("return 302 /login;")), nginx(location("fastcgi_pass x;"))])
 def test_a_location_that_hands_on_nothing_has_no_limit(part: dict[str, Any]) -> None:
     assert check(judged(part), "proxy-timeout-short")[0] == "skipped"
 
@@ -336,6 +336,22 @@ def test_buffering_is_never_a_fault() -> None:
 
 
 def test_names_of_a_hostile_configuration_are_inert() -> None:
-    part = nginx(location(*GOOD, "proxy_send_timeout \"\x1b[31m{{ 7*7 }}\";"))
+    part = nginx(location(*GOOD, 'proxy_send_timeout "\x1b[31m{{ 7*7 }}";'))
     assert "\x1b" not in str(judged(part)["findings"])
 
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        nginx(),
+        nginx(SHORT, run=running(**NEWER), now=upstream_now(["172.18.0.5"], errors=["172.18.0.3:8180"])),
+        nginx(
+            location("proxy_pass http://u;"), before="upstream u { server unix:/x; server a resolve; keepalive 2; }\n"
+        ),
+        nginx(location("proxy_pass;"), run=running(**STOPPED, version=None)),
+        nginx(name="other.test"),
+    ],
+)
+def test_the_part_keeps_to_the_published_schema(part: dict[str, Any]) -> None:
+    schema = json.loads((SCHEMAS / "observation.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema["properties"]["parts"]["properties"]["nginx"]).validate(part)
