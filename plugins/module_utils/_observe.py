@@ -477,8 +477,16 @@ class Observer:
         return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
 
     def _extensions_left_alone(self) -> bool:
-        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone."""
+        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone.
+
+        Files that are newer than the workers, or another nginx's, say nothing of what is done to the header now.
+        """
         nginx = self.parts["nginx"]
+        running = (nginx["data"] or {}).get("running") or {}
+        if running.get("newer_count") or running.get("status") == "stopped":
+            return False
+        if running.get("status") == "unknown" and running.get("conf"):
+            return False
         return bool(
             nginx["status"] == "ok"
             and nginx["data"].get("selected")

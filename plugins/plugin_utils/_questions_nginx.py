@@ -45,7 +45,7 @@ def _told(lines: Iterable[str]) -> tuple[dict[str, str], ...]:
 def evidence_for(id: str, view: HostView) -> tuple[dict[str, str], ...]:
     """What the files say to a finding of the proxy hop; nothing where they were not read."""
     data = _data(view)
-    if data is None or "running" not in data:
+    if data is None or "running" not in data or _of_another(data):
         return ()
     return _told([*_lines_for(id, data, view), *_not_sure(data)])
 
@@ -110,6 +110,12 @@ def _route_lines(data: dict[str, Any]) -> list[str]:
     for name in ("return", "rewrite", "try_files"):
         lines += [_line(item, name) for item in effective.get(name, [])[:2]]
     return lines
+
+
+def _of_another(data: dict[str, Any]) -> bool:
+    """Whether these are no running nginx's files: none runs, or it reads others."""
+    status = data["running"]["status"]
+    return bool(status == "stopped" or (status == "unknown" and data["running"]["conf"]))
 
 
 def _not_sure(data: dict[str, Any]) -> list[str]:
@@ -192,7 +198,7 @@ def _newer_lines(data: dict[str, Any]) -> list[str]:
 
 def _config_invalid(view: HostView, data: dict[str, Any]) -> Answer:
     running, found, probe = data["running"], data["problems"], view.probe("proxy")
-    if running["status"] == "unknown" and running["conf"]:
+    if running["status"] != "stopped" and _of_another(data):
         return Answer("unknown", inert(running["reason"], 300))
     if found and running["status"] == "stopped" and running["version"] is None:
         return Answer("unknown", "the files are invalid, but no nginx runs and none can be called: it may be gone")
@@ -368,8 +374,9 @@ def _timeout_short(view: HostView, probe: Probe) -> Answer:
         reason = data.get("selection_note") or "its location hands the WebSocket path to no HTTP upstream"
         return Answer("skipped", inert(reason, 300), hop=probe.hop, vantage=probe.vantage)
     limit = forwards["read_timeout"]
-    if running["conf"] and running["status"] != "ok":
-        return Answer("unknown", inert(running["reason"], 300), hop=probe.hop, vantage=probe.vantage)
+    if _of_another(data):
+        status = "skipped" if running["status"] == "stopped" else "unknown"
+        return Answer(status, inert(running["reason"], 300), hop=probe.hop, vantage=probe.vantage)
     if running["newer_count"]:
         reason = "nginx's files are newer than its workers, so the limit that acts is not known"
         return Answer("unknown", reason, hop=probe.hop, vantage=probe.vantage)

@@ -21,7 +21,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_checks impo
 from ansible_collections.chargeops.steve.plugins.module_utils._observe import Observer, options_from
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 
-from tests.integration.local_nginx import NAME, LocalNginx, status
+from tests.integration.local_nginx import NAME, UPGRADE, LocalNginx, ask, status
 from tests.simulator import running_simulator
 from tests.unit.nginx_cases import ACCEPTED, REFUSED
 from tests.unit.test_documents import DEFAULTS, PATH, RUN
@@ -210,12 +210,35 @@ def test_a_slip_in_the_repair_is_the_cause(nginx: LocalNginx, steve: Any) -> Non
     assert found(diagnosis(nginx, steve)) == [("proxy-config-invalid", "fail")]
 
 
+def test_a_touched_file_is_a_warning_and_nothing_is_risked_behind_it(nginx: LocalNginx, steve: Any) -> None:
+    """What nginx does to the extensions header is not known then, so the last gate is not sent."""
+    site = nginx.site(location(target(steve), *GOOD))
+    nginx.start()
+    time.sleep(LATER_S)
+    os.utime(site)
+    document = diagnosis(nginx, steve)
+    assert found(document) == [("proxy-config-not-loaded", "warn")]
+    rows = [row for row in document["checks"] if row["id"] == "proxy-http10-upstream" and row["hop"] == "proxy"]
+    assert [row["status"] for row in rows] == ["unknown"]
+
+
 def test_a_short_limit_is_told_and_does_cut(nginx: LocalNginx, steve: Any) -> None:
     nginx.site(location(target(steve), *GOOD[:-1], "proxy_read_timeout 2s;"))
     nginx.start()
     document = diagnosis(nginx, steve)
     assert found(document) == [("proxy-timeout-short", "warn")]
     assert "silent for 2 s" in document["findings"][0]["message"]
+    headers = UPGRADE.replace("Upgrade: websocket", "Sec-WebSocket-Protocol: ocpp1.6\r\nUpgrade: websocket")
+    code, _text, charger = ask(nginx.port, f"{PATH}/CP-1", headers)
+    try:
+        assert code == 101
+        start = time.monotonic()
+        charger.settimeout(30)
+        while charger.recv(4096):
+            pass
+        assert time.monotonic() - start > 1
+    finally:
+        charger.close()
 
 
 def test_a_bad_gateway_cites_its_upstream_and_nginxs_log(nginx: LocalNginx, steve: Any) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_look import Look
 
 from tests.integration.test_diagnose_faults import diagnose, mend
 from tests.stack import nginx
 from tests.stack.fixtures import Stacks
-from tests.stack.project import PUBLIC_NAME, Stack
+from tests.stack.project import ENDPOINT, PUBLIC_NAME, Stack
 
 
 def site(stack: Stack, *, resolve: bool) -> str:
@@ -79,3 +82,26 @@ def test_a_location_that_was_repaired_but_not_loaded_is_the_cause(stacks: Stacks
         assert run.found() == [("proxy-config-not-loaded", None)], run.output
     finally:
         mend(stack)
+
+
+def test_an_nginx_in_a_container_is_read_by_commands_in_it(stacks: Stacks) -> None:
+    stack = stacks("3.14.1", "network")
+    stack.nginx(stack.good_site())
+    time.sleep(3)
+
+    def look() -> tuple[Look, dict[str, Any]]:
+        made = Look("/etc/nginx/nginx.conf", ["docker", "exec", stack.target, "nginx"], 20.0)
+        return made, made.part(PUBLIC_NAME, stack.proxy_port, f"{ENDPOINT}/")
+
+    made, part = look()
+    running = part["running"]
+    assert (running["status"], running["newer_count"], running["reason"]) == ("ok", 0, None), running
+    assert running["version"] and part["errors"] == part["problems"] == []
+    assert [one["kind"] for one in part["location"]["forwards"]["upstream"]["servers"]] == ["resolved-later"]
+    now = made.upstream_now([{"host": "app", "port": 8180, "kind": "name"}], ENDPOINT, time.time())
+    there = [address(stack, stack.container("app"))]
+    assert (now["servers"][0]["addresses"], now["servers"][0]["answering"]) == (there, there)
+    time.sleep(3)
+    stack.nginx(stack.good_site(), reload=False)
+    assert look()[1]["running"]["newer_files"][0]["file"] == "/etc/nginx/sites-enabled/steve"
+    stack.nginx(stack.good_site())

@@ -295,6 +295,25 @@ def test_a_location_that_hands_on_nothing_has_no_limit(part: dict[str, Any]) -> 
     assert check(judged(part), "proxy-timeout-short")[0] == "skipped"
 
 
+@pytest.mark.parametrize(
+    ("run", "status"),
+    [
+        (running(**STOPPED), "skipped"),
+        (running(**HIDDEN) | {"conf": "/other.conf", "reason": "reads another"}, "unknown"),
+    ],
+)
+def test_files_that_no_running_nginx_has_say_nothing(run: dict[str, Any], status: str) -> None:
+    found = judged(nginx(location(*without("proxy_set_header Upgrade", "proxy_read_timeout")), run=run))
+    assert check(found, "proxy-timeout-short")[0] == status
+    lost = judged(nginx(SHORT, run=run), [probe(), gate("proxy-upgrade-stripped")])
+    assert "nginx:" not in evidence(lost, "proxy-upgrade-stripped")
+
+
+def test_a_limit_is_told_although_the_workers_could_not_be_seen() -> None:
+    found = judged(nginx(SHORT, run=running(**HIDDEN)))
+    assert "was not seen" in evidence(found, "proxy-timeout-short")
+
+
 # -- evidence for the others --------------------------------------------------------------------------------
 
 
