@@ -51,6 +51,8 @@ _SBIN = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/openresty/nginx/sbin:/usr/lo
 _COMMAND_S = 10.0
 _RESOLVE_S = 3.0
 _DIAL_S = 2.0
+#: Seconds for everything that is asked behind a bad gateway.
+_NOW_S = 10.0
 #: Bytes of the end of nginx's error log.
 _LOG_END = 64 * 1024
 _MAX_PROC = 65536
@@ -234,7 +236,12 @@ class Look:
             path: of the probes, as it begins.
             since: time of the first probe; an error log that was not written since says nothing.
         """
-        rows = [self._server_now(server) for server in list(servers)[:4] if server["kind"] in ("name", "address")]
+        # The deadline of what is asked by commands counts from the making of the files' reader.
+        self.files = Files(self.prefix, deadline_s=_NOW_S)
+        end, rows = time.monotonic() + _NOW_S, []
+        for server in list(servers)[:4]:
+            if server["kind"] in ("name", "address") and time.monotonic() < end:
+                rows.append(self._server_now(server))
         errors, reason = self._errors(path, since)
         return {"servers": rows, "errors": errors, "errors_reason": reason}
 
