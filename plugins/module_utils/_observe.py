@@ -24,8 +24,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _docker,
     _handshake,
     _ids,
-    _nginx_files,
-    _nginx_view,
+    _nginx_look,
     _options,
     _probe,
     _tls_chain,
@@ -43,6 +42,8 @@ PART_NAMES = (
 _NOT_BUILT = ("log", "clock", "sockets", "resources")
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
+#: Seconds that the look at nginx in a container may take.
+_NGINX_S = 20.0
 #: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
 _WEB_API_S = 20.0
 _WEB_API_BOXES = 20
@@ -163,6 +164,7 @@ class Observer:
         self.parts: dict[str, dict[str, Any]] = {}
         self.started = clock()
         self.project: _docker.Project | None = None
+        self.nginx: _nginx_look.Look | None = None
         self.era: Era | None = options.era
         self.skipped_hops: dict[str, str] = {}
 
@@ -177,7 +179,9 @@ class Observer:
         self._part("admin", self._admin)
         self._part("webapi", self._web_api)
         self._part("tls", self._tls)
+        before_probes = time.time()
         self._part("probes", self._probes)
+        self._nginx_upstream(before_probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
         return {
             "schema": SCHEMA,
@@ -266,8 +270,24 @@ class Observer:
         prefix = self.options.nginx_command[:-1]
         if not prefix and not os.path.exists(self.options.nginx_conf):
             raise Skipped(f"there is no nginx configuration {self.options.nginx_conf} on this host")
-        config = _nginx_files.read(self.options.nginx_conf, prefix)
-        return _nginx_view.describe(config, public.hostname or "", _port(public), public.path.rstrip("/") + "/")
+        deadline = min(self._left(), _NGINX_S)
+        self.nginx = _nginx_look.Look(self.options.nginx_conf, self.options.nginx_command, deadline)
+        return self.nginx.part(public.hostname or "", _port(public), public.path.rstrip("/") + "/")
+
+    def _nginx_upstream(self, since: float) -> None:
+        """After the probes: where a proxy that answers "bad gateway" would have to go, and went."""
+        part, probes = self.parts["nginx"], self.parts["probes"]["data"] or []
+        bad = any(item["hop"] == "proxy" and item["endpoint"]["finding"] == "proxy-bad-gateway" for item in probes)
+        location = (part["data"] or {}).get("location") or {}
+        if self.nginx is None or not bad or not location.get("forwards"):
+            return
+        path = urlsplit(self.options.public_ws_url or "").path
+        servers = location["forwards"]["upstream"]["servers"]
+        try:
+            part["data"]["upstream_now"] = self.nginx.upstream_now(servers, path, since)
+        except Exception as error:  # what was read before must not be lost to a fault of ours
+            reason = f"internal error {type(error).__name__} at {_where(error)}; please report it"
+            part["data"]["upstream_now"] = {"servers": [], "errors": [], "errors_reason": reason}
 
     def _admin(self) -> dict[str, Any]:
         if self.options.username is None or self.options.password is None:
@@ -467,8 +487,16 @@ class Observer:
         return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
 
     def _extensions_left_alone(self) -> bool:
-        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone."""
+        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone.
+
+        Files that are newer than the workers, or another nginx's, say nothing of what is done to the header now.
+        """
         nginx = self.parts["nginx"]
+        running = (nginx["data"] or {}).get("running") or {}
+        if running.get("newer_count") or running.get("status") == "stopped":
+            return False
+        if running.get("status") == "unknown" and running.get("conf"):
+            return False
         return bool(
             nginx["status"] == "ok"
             and nginx["data"].get("selected")

@@ -54,7 +54,9 @@ options:
     default: /etc/nginx/nginx.conf
   nginx_command:
     description:
-      - How nginx is called. A prefix such as V([docker, exec, proxy, nginx]) reads the files in that container.
+      - How nginx is called. A prefix such as V([docker, exec, proxy, nginx]) reads the files, the processes and the end
+        of the error log in that container.
+      - Of nginx itself only C(nginx -V) is run, which prints. C(nginx -t) and C(nginx -T) write and are never run.
     type: list
     elements: str
     default: [nginx]
@@ -209,6 +211,9 @@ parts:
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
+    - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
+      of its directive, C(file) and C(line)), C(problems) (what nginx would certainly refuse), C(running) (the workers
+      against the times of the files) and, behind a bad gateway, C(upstream_now).
   returned: without run_dir
   type: dict
 chargers:

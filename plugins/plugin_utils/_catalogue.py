@@ -101,6 +101,8 @@ _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for
 _OPEN_ELSEWHERE = tuple(
     f"open:{need}" for need in _PATH[len(_HTTP) :] if need not in ("proxy-no-route", "wrong-context-path")
 )
+#: What nginx does may be what its files no longer say.
+_NOT_LOADED = ("behind:proxy-config-not-loaded",)
 _WEB_API = (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")))
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 #: What keeps every charger out at the proxy or on the way to it.
@@ -303,27 +305,29 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
         "A proxy answers by itself instead of forwarding the path to SteVe.",
-        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"),
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
     ),
     Entry(
         "proxy-upgrade-stripped", "proxy", FAIL, HOP, "The proxy drops the Upgrade header",
-        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy"),
+        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Forward the header: proxy_set_header Upgrade $http_upgrade.", "nginx_websocket", _TO_NGINX),
         "log-line",
     ),
     Entry(
         "proxy-connection-stripped", "proxy", FAIL, HOP, "The proxy drops the Connection header",
-        "SteVe's web server refuses the upgrade before SteVe sees it.", (*_IDS, "proxy-connection-stripped@proxy"),
+        "SteVe's web server refuses the upgrade before SteVe sees it.",
+        (*_IDS, "proxy-connection-stripped@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy('Forward the header: proxy_set_header Connection "upgrade".', "nginx_websocket", _TO_NGINX),
         "log-line",
     ),
     Entry(
         "proxy-http10-upstream", "proxy", FAIL, HOP, "The proxy speaks HTTP/1.0 to SteVe",
-        "SteVe answers an empty 200 instead of opening the WebSocket.", (*_IDS, "proxy-http10-upstream@proxy"),
+        "SteVe answers an empty 200 instead of opening the WebSocket.",
+        (*_IDS, "proxy-http10-upstream@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Set proxy_http_version 1.1 in the WebSocket location.", "nginx_websocket", _TO_NGINX),
         "log-line",
@@ -331,15 +335,30 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "proxy-bad-gateway", "proxy", FAIL, HOP, "The proxy does not reach SteVe",
         "The proxy answers 502, 503 or 504 although SteVe itself answers.",
-        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN), ("probe", "nginx"),
+        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, "proxy-stale-upstream", *_NOT_LOADED), ("probe", "nginx"),
         Remedy("Correct the proxy's upstream address and port.", "nginx_websocket", _TO_NGINX),
     ),
-    _later("proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
-           "The app container was recreated with another address and nginx still uses the old one.", _HTTP,
-           Remedy("Reload nginx; let it resolve the name again from then on.", "nginx_websocket", _TO_NGINX)),
-    _later("proxy-timeout-short", "proxy", FAIL, HOP, "The proxy cuts idle chargers",
-           "Its read timeout is shorter than SteVe's 15 minute ping.", _HTTP,
-           Remedy("Raise proxy_read_timeout above the ping interval.", "nginx_websocket", _TO_NGINX)),
+    Entry(
+        "proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
+        "The app container got another address after nginx had looked its name up, which it does once, when it loads "
+        "its configuration.",
+        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, *_NOT_LOADED), ("nginx", "compose"),
+        Remedy(
+            "Reload nginx (nginx -s reload). To make it resolve the name again by itself: a resolver, and the name in "
+            "a variable: set $steve app:8180; proxy_pass http://$steve;.", "operator",
+        ),
+    ),
+    Entry(
+        "proxy-timeout-short", "proxy", FAIL, HOP, "The proxy cuts idle chargers",
+        "Its read timeout is not longer than the 15 minutes between SteVe's pings. A charger whose own heartbeats or "
+        "pings are further apart than the timeout is cut again and again; others never notice.",
+        (*_PATH, *_APP_DOWN, "proxy-upgrade-stripped", "proxy-connection-stripped", "proxy-http10-upstream"),
+        ("nginx", "log"),
+        Remedy(
+            "Raise it above the ping interval: proxy_read_timeout 3600s. Connections that are open keep the old limit "
+            "until they close.", "operator",
+        ),
+    ),
     Entry(
         "proxy-login-wall", "proxy", FAIL, HOP, "A login page stands in front",
         "Something in front of SteVe wants a person to sign in; a charger cannot.", (*_DIRECT_APP, *_HTTP),
@@ -362,12 +381,20 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Forward the Authorization header on the WebSocket path.", "operator"),
         "log-line",
     ),
-    _later("proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
-           "The next reload or restart of nginx will fail.", (),
-           Remedy("Correct the line named in the evidence.", "operator")),
-    _later("proxy-config-not-loaded", "proxy", FAIL, HOST, "nginx runs an older configuration",
-           "The files were changed after the running workers had read them.", (),
-           Remedy("Reload nginx.", "operator")),
+    Entry(
+        "proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
+        "The running nginx goes on with what it has loaded; the next reload changes nothing and a restart ends it.",
+        (), ("nginx",),
+        Remedy("Correct the line named in the evidence, try it with nginx -t, then reload nginx.", "operator"),
+    ),
+    Entry(
+        "proxy-config-not-loaded", "proxy", FAIL, HOST, "nginx runs an older configuration",
+        "The files were changed after the running workers had read them. Where the probes show that nginx does not do "
+        "what its files say this is the cause; otherwise it is a warning, because a file that was only touched looks "
+        "the same.",
+        ("proxy-config-invalid",), ("nginx", "probe"),
+        Remedy("Try the files with nginx -t, then reload nginx: nginx -s reload.", "operator"),
+    ),
     # -- registration ---------------------------------------------------------------------------------------
     Entry(
         "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",

@@ -18,6 +18,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
     _questions_boxes,
     _questions_network,
+    _questions_nginx,
     _questions_tls,
     _questions_webapi,
 )
@@ -447,6 +448,7 @@ _QUESTIONS: dict[str, Question] = {
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
     **_questions_boxes.QUESTIONS,
     **_questions_network.QUESTIONS,
+    **_questions_nginx.QUESTIONS,
     **_questions_tls.QUESTIONS,
     **_questions_webapi.QUESTIONS,
 }
