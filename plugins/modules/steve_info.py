@@ -155,8 +155,8 @@ author:
 EXAMPLES = r"""
 - name: Look at SteVe on this host
   chargeops.steve.steve_info:
-    url: http://127.0.0.1:8180/steve
-    username: admin
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
     password: "{{ steve_admin_password }}"
     charge_box_id: [CP-1]
   register: observation

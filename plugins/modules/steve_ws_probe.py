@@ -145,23 +145,27 @@ author:
 """
 
 EXAMPLES = r"""
+# steve_ws_url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService, SteVe's own port
+# steve_public_ws_url: wss://charge.example.net/steve/websocket/CentralSystemService, what chargers are told
+# steve_nginx_address: 127.0.0.1:443, where nginx listens on this host
+
 - name: Would SteVe accept these two?
   chargeops.steve.steve_ws_probe:
-    url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService
+    url: "{{ steve_ws_url }}"
     charge_box_id: [CP-1, CP-2]
     fail_on: refused
 
 - name: Does an upgrade get through nginx?
   chargeops.steve.steve_ws_probe:
-    url: wss://charge.example.net/steve/websocket/CentralSystemService
-    connect_to: 127.0.0.1:443
+    url: "{{ steve_public_ws_url }}"
+    connect_to: "{{ steve_nginx_address }}"
     hop: proxy
     gate_charge_box_id: PROBE-1
     last_gate: true
 
 - name: A whole session with a charge box of no real station
   chargeops.steve.steve_ws_probe:
-    url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService
+    url: "{{ steve_ws_url }}"
     charge_box_id: [PROBE-1]
     passwords:
       PROBE-1: "{{ probe_password }}"
