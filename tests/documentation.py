@@ -18,7 +18,7 @@ MODULES = tuple(sorted(path.stem for path in (Path(__file__).parent.parent / "pl
 PACKAGE = "ansible_collections.chargeops.steve.plugins.modules"
 
 #: What Ansible itself means by these keys is said in its own documentation.
-COMMON = {"changed", "failed", "msg", "warnings", "deprecations", "invocation", "exception"}
+COMMON = {"changed", "failed", "msg", "warnings", "deprecations", "invocation", "exception", "failed_when_result"}
 #: Types of RETURN, with the Python types that a result may have.
 TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,), "path": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "dict": (dict,),
@@ -39,7 +39,7 @@ WHEN: dict[str, When] = {
     ),
     "unless run_dir is given or an option is wrong": lambda row, result, options: is_observation(result, options),
     "unless an option is wrong": lambda row, result, options: not is_input_error(result),
-    "with O(tls) and a V(wss) O(url), without run_dir": lambda row, result, options: (
+    "with O(tls) and a V(wss) O(url), unless run_dir is given or an option is wrong": lambda row, result, options: (
         is_observation(result, options) and bool(options.get("tls")) and str(options["url"]).startswith("wss:")
     ),
     "when SteVe's list could be read": lambda row, result, options: (

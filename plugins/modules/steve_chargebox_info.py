@@ -120,11 +120,11 @@ charge_boxes:
       type: str
       returned: O(details=true)
     model:
-      description: Model, likewise.
+      description: Model as the station said at its last boot. Null when it said nothing.
       type: str
       returned: O(details=true)
     firmware:
-      description: Firmware version, likewise.
+      description: Firmware version as the station said at its last boot. Null when it said nothing.
       type: str
       returned: O(details=true)
     doubt:

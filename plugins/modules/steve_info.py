@@ -165,37 +165,37 @@ EXAMPLES = r"""
 RETURN = r"""
 schema:
   description: Name and version of the document's schema. Only without O(run_dir), like everything but RV(file).
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: str
   sample: chargeops.steve/observation/1
 run_id:
   description: Id of the run.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: str
 host:
   description: Name of the host.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: str
 reached:
   description: Whether the host could be looked at.
-  returned: always
+  returned: unless an option is wrong
   type: bool
 collected_at:
   description: When it was collected, UTC.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: str
 duration_s:
   description: How long it took, in seconds.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: float
 era:
-  description: Range of releases that this SteVe can be.
-  returned: always
+  description: Range of releases that this SteVe can be. Null when the host was not looked at.
+  returned: unless an option is wrong
   type: dict
   sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
 asked:
   description: What the observation was told to look for.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: dict
 parts:
   description:
@@ -203,7 +203,7 @@ parts:
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
-  returned: without run_dir
+  returned: unless run_dir is given or an option is wrong
   type: dict
 chargers:
   description:
@@ -219,6 +219,16 @@ gate_charge_box_id:
   description: A charge box id that SteVe accepted, or null.
   returned: with run_dir
   type: str
+reason:
+  description: Why nothing was seen. It is part of the verdict of M(chargeops.steve.steve_report).
+  returned: with run_dir, when there is no observation
+  type: str
+error:
+  description:
+    - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
+      a sentence. Whatever a server answers is data.
+  returned: when an option is wrong
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

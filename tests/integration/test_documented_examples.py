@@ -179,7 +179,7 @@ SETTINGS: dict[str, Callable[[World], list[Setting]]] = {
 
 @contextmanager
 def a_world(directory: Path) -> Iterator[World]:
-    boxes = ["CP-5", f"PROBE-1:Accepted:1:{STATION}"]
+    boxes = ["CP-5", "PROBE-1", f"PROBE-2:Accepted:1:{STATION}"]
     properties = {"auth.user": "admin", "auth.password": ADMIN, "webapi.value": WEB_API}
     with ExitStack() as life:
         steve = life.enter_context(
@@ -256,9 +256,10 @@ def test_what_an_example_returns_is_as_documented(ran: dict[str, list[Ran]], nam
         for kind in kinds(one.task):
             if kind.startswith("chargeops.steve."):
                 options = {**one.setting.defaults, **one.task[kind]}
-                assert faults(returned(kind.rpartition(".")[2]), one.result, options) == [], one.task["name"]
+                found = faults(returned(kind.rpartition(".")[2]), one.result, options)
+                assert not found, "\n".join([one.task["name"], *found])
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_samples_are_as_documented(name: str) -> None:
-    assert sample_faults(returned(name)) == []
+    assert not sample_faults(returned(name)), "\n".join(sample_faults(returned(name)))
