@@ -32,14 +32,14 @@ WHEN: dict[str, When] = {
     "success": lambda row, result, options: not result.get("failed"),
     "failure": lambda row, result, options: bool(result.get("failed")),
     "never in the result": lambda row, result, options: False,
-    "when an option is wrong": lambda row, result, options: is_input_error(result),
+    "when there is an error": lambda row, result, options: is_error(result),
     "with run_dir": lambda row, result, options: bool(options.get("run_dir")),
     "with run_dir, when there is no observation": (
         lambda row, result, options: bool(options.get("run_dir")) and result.get("reached") is False
     ),
-    "unless run_dir is given or an option is wrong": lambda row, result, options: is_observation(result, options),
-    "unless an option is wrong": lambda row, result, options: not is_input_error(result),
-    "with O(tls) and a V(wss) O(url), unless run_dir is given or an option is wrong": lambda row, result, options: (
+    "unless run_dir is given or there is an error": lambda row, result, options: is_observation(result, options),
+    "unless there is an error": lambda row, result, options: not is_error(result),
+    "with O(tls) and a V(wss) O(url), unless run_dir is given or there is an error": lambda row, result, options: (
         is_observation(result, options) and bool(options.get("tls")) and str(options["url"]).startswith("wss:")
     ),
     "when SteVe's list could be read": lambda row, result, options: (
@@ -55,14 +55,14 @@ WHEN: dict[str, When] = {
 }
 
 
-def is_input_error(result: Mapping[str, Any]) -> bool:
-    """Whether the module refused an option, or could not go on."""
+def is_error(result: Mapping[str, Any]) -> bool:
+    """Whether the module could not do its work."""
     return bool(result.get("failed")) and "error" in result
 
 
 def is_observation(result: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     """Whether the whole document came back."""
-    return not options.get("run_dir") and not is_input_error(result)
+    return not options.get("run_dir") and not is_error(result)
 
 
 def state(options: Mapping[str, Any]) -> str:

@@ -165,37 +165,37 @@ EXAMPLES = r"""
 RETURN = r"""
 schema:
   description: Name and version of the document's schema. Only without O(run_dir), like everything but RV(file).
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: str
   sample: chargeops.steve/observation/1
 run_id:
   description: Id of the run.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: str
 host:
   description: Name of the host.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: str
 reached:
   description: Whether the host could be looked at.
-  returned: unless an option is wrong
+  returned: unless there is an error
   type: bool
 collected_at:
   description: When it was collected, UTC.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: str
 duration_s:
   description: How long it took, in seconds.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: float
 era:
   description: Range of releases that this SteVe can be. Null when the host was not looked at.
-  returned: unless an option is wrong
+  returned: unless there is an error
   type: dict
   sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
 asked:
   description: What the observation was told to look for.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: dict
 parts:
   description:
@@ -203,7 +203,7 @@ parts:
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   type: dict
 chargers:
   description:
@@ -226,8 +226,8 @@ reason:
 error:
   description:
     - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
-      a sentence. Whatever a server answers is data.
-  returned: when an option is wrong
+      a sentence. Whatever a server answers is data and no error.
+  returned: when there is an error
   type: dict
 """
 

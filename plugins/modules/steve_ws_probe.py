@@ -184,28 +184,28 @@ file:
 schema:
   description: Name and version of this document.
   type: str
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   sample: chargeops.steve/probe/1
 hop:
   description: The label O(hop).
   type: str
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 vantage:
   description: The label O(vantage).
   type: str
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 url:
   description: The WebSocket URL without charge box id.
   type: str
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 connect_to:
   description: What was dialled instead of the host in O(url), or null.
   type: str
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 era:
   description: Releases that SteVe may be of.
   type: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   contains:
     min:
       description: Oldest release.
@@ -222,13 +222,13 @@ era_seen:
       answers count that no proxy makes up.
     - Null when they leave all, or when nobody looked.
   type: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 endpoint:
   description:
     - Whether SteVe's WebSocket endpoint is there.
     - With O(run_dir) only its verdict, or null.
   type: dict
-  returned: unless an option is wrong
+  returned: unless there is an error
   contains:
     verdict:
       description: V(reachable), V(unreachable) or V(wrong).
@@ -258,7 +258,7 @@ endpoint:
 upgrade_path:
   description: Whether a WebSocket upgrade gets through.
   type: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   contains:
     verdict:
       description: V(proven), V(broken) or V(unproven).
@@ -281,7 +281,7 @@ probes:
   description: One entry for each charge box, none when the endpoint is not reachable.
   type: list
   elements: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   contains:
     charge_box_id:
       description: The id.
@@ -320,7 +320,7 @@ probes:
 summary:
   description: Counts of charge boxes.
   type: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   contains:
     asked:
       description: Charge boxes in O(charge_box_id).
@@ -340,7 +340,7 @@ summary:
 side_effects:
   description: What the probe left behind.
   type: dict
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
   contains:
     requests:
       description: HTTP requests sent.
@@ -363,7 +363,7 @@ tls:
     - What the TLS endpoint presents, one entry for each address, judged by nobody yet.
   type: list
   elements: dict
-  returned: with O(tls) and a V(wss) O(url), unless run_dir is given or an option is wrong
+  returned: with O(tls) and a V(wss) O(url), unless run_dir is given or there is an error
   contains:
     hop:
       description: The label O(hop).
@@ -418,7 +418,7 @@ tls:
 elapsed_s:
   description: Seconds that it took.
   type: float
-  returned: unless run_dir is given or an option is wrong
+  returned: unless run_dir is given or there is an error
 reason:
   description: Why nothing was seen. It is part of the verdict of M(chargeops.steve.steve_report).
   returned: with run_dir, when there is no observation
@@ -426,8 +426,8 @@ reason:
 error:
   description:
     - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
-      a sentence. Whatever a server answers is data.
-  returned: when an option is wrong
+      a sentence. Whatever a server answers is data and no error.
+  returned: when there is an error
   type: dict
 """
 

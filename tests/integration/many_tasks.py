@@ -22,32 +22,23 @@ def run_tasks(
 ) -> tuple[list[dict[str, Any]], str]:
     """Run the tasks in order, failed or not; one result for each, and everything that was printed.
 
-    A task may have ``register`` and settings of its own, such as ``module_defaults``. The variables go in by a file,
+    A task may have settings of its own, such as ``module_defaults``, and a ``register`` that no other has. The variables go in by a file,
     so that no text of the play holds a value.
     """
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(ROOT)
-    kept = directory / "results"
-    kept.mkdir()
-    steps: list[Mapping[str, Any]] = []
-    for number, task in enumerate(tasks):
-        register = task.get("register", f"result_{number}")
-        steps.append({**task, "register": register, "ignore_errors": True})
-        steps.append(
-            {
-                "name": "What the next task sees",
-                "ansible.builtin.set_fact": {f"seen_{number}": "{{ " + register + " | to_json }}"},
-                "no_log": True,
-            }
-        )
-    names = ", ".join(f"seen_{number}" for number in range(len(tasks)))
+    kept = directory / "results.json"
+    names = [str(task.get("register", f"result_{number}")) for number, task in enumerate(tasks)]
+    steps: list[Mapping[str, Any]] = [
+        {**task, "register": name, "ignore_errors": True} for task, name in zip(tasks, names, strict=True)
+    ]
     steps.append(
         {
-            "name": "Keep what was seen",
+            "name": "What a later task sees",
             "ansible.builtin.copy": {
-                "content": "{{ [" + names + "] | to_json }}", "dest": str(kept / "all.json"), "mode": "0600",
+                "content": "{{ [" + ", ".join(names) + "] | to_json }}", "dest": str(kept), "mode": "0600",
             },
             "check_mode": False,
             "diff": False,
@@ -70,10 +61,10 @@ def run_tasks(
         check=False,
         env={
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "200",
-            "ANSIBLE_LOCAL_TEMP": str(directory / "local"),
+            "ANSIBLE_LOCAL_TEMP": str(directory / "local"), "ANSIBLE_PIPELINING": "true",
         },
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-5000:]
-    results: list[dict[str, Any]] = [json.loads(one) for one in json.loads((kept / "all.json").read_text())]
+    results: list[dict[str, Any]] = json.loads(kept.read_text())
     return results, said

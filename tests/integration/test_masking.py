@@ -1,0 +1,331 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every module, succeeding and failing, at ``-vvvv --diff``: no secret shows, and none damages a result.
+
+One run holds all tasks. It is done once for each secret and once for a word that stands in nothing else. What comes
+back must be the same; so an id, key, time or port that masking had cut would show.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from tests.documentation import MODULES, faults, returned
+from tests.integration.local_nginx import LocalNginx
+from tests.integration.many_tasks import run_tasks
+from tests.simulator import Running, running_simulator
+from tests.stack.project import free_port
+from tests.unit.fake_steve import FakeSteve, Reply, Seen, running
+
+#: SteVe's own passwords, which are parts of ids, paths and times, and one with what every encoding changes.
+SECRETS = ("1234", "steve", "admin", 'kanari&<4711> "v"+/%')
+HARMLESS = "Zq9xZq9xZq9x"
+IDS = ["CP-1234", "steve-1", "admin", "1234", "steve", "plain"]
+#: Further secrets of every run; they are long and must stand nowhere.
+STATION, TOO_LONG = "zeisig-vogel-42424", "viel-zu-langes-geheimnis-fuer-jede-bekannte-version"
+OLD, HEADER = "altes-geheimnis-0815", "papagei-geheimnis-0816"
+
+#: Breaks off in the named function with an error whose words are all that the program knows there.
+BROKEN = """
+import os, sys
+
+def look(frame, event, _argument):
+    if event == "call" and frame.f_code.co_name == os.environ["BREAK_IN"] and "steve" in frame.f_code.co_filename:
+        sys.setprofile(None)
+        raise LookupError(repr(frame.f_locals) + repr(frame.f_back.f_locals))
+
+if os.environ.get("BREAK_IN"):
+    sys.setprofile(look)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task. ``failed``: how it must end; ``says``: a part of its sentence."""
+
+    module: str
+    options: dict[str, Any]
+    failed: bool = False
+    says: str = ""
+    check: bool = False
+    break_in: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All results of one run, in the order of the cases, and what was printed."""
+
+    cases: list[Case]
+    results: list[dict[str, Any]]
+    said: str
+    written: str
+    """Everything that the tasks left in files for people to read."""
+    places: tuple[tuple[str, str], ...]
+
+
+class World:
+    """Where the tasks work; its names and ports hold the short secrets wherever that is possible."""
+
+    def __init__(self, directory: Path, life: ExitStack, secret: str) -> None:
+        self.secret = secret
+        self.directory = directory / "steve-admin-1234"
+        self.directory.mkdir()
+        properties = {"auth.user": "admin", "auth.password": secret, "webapi.value": secret}
+        self.steve: Running = life.enter_context(
+            running_simulator(release="3.14.1", port=port_with_1234(), system_properties=properties)
+        )
+        self.echo = life.enter_context(running(echoing()))
+        self.closed = f"http://127.0.0.1:{free_port()}/steve"
+        self.nginx = LocalNginx(self.directory / "etc")
+        self.site = self.nginx.site(
+            f'proxy_set_header Authorization "Bearer {HEADER}";', "location / { return 404; }", "# end"
+        )
+        self.nginx.start()
+        life.callback(self.nginx.stop)
+        (self.directory / "broken").mkdir()
+        (self.directory / "broken" / "sitecustomize.py").write_text(BROKEN)
+        (self.directory / "app.env").write_text(f"AUTH_USER=admin\nAUTH_PASSWORD={OLD}\nOTHER={OLD}\n")
+        (self.directory / "torn.env").write_text(f"A='{OLD}\nB=1\n")
+
+    def ws(self, url: str) -> str:
+        """The WebSocket URL of a SteVe."""
+        return url.replace("http", "ws", 1) + "/websocket/CentralSystemService"
+
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What differs between two runs by itself."""
+        ports = [self.steve.port, self.echo.port, self.nginx.port, int(self.closed.split(":")[2].split("/")[0])]
+        return ((str(self.directory.parent), "DIRECTORY"), *((f":{port}", ":PORT") for port in ports))
+
+
+def port_with_1234() -> int:
+    """A free port whose number holds SteVe's password."""
+    for port in (11234, 21234, 31234, 41234, 51234, 12345, 12340, 12341, 12342):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no port with 1234 is free")
+
+
+def echoing() -> FakeSteve:
+    """A stranger that repeats what it is sent, after the sign-in page of a SteVe; opened credentials too."""
+
+    def echo(seen: Seen) -> Reply:
+        token = seen.headers.get("authorization", "")
+        opened = base64.b64decode(token[6:] + "==").decode("latin-1") if token.startswith("Basic ") else token
+        words = f"{seen.body} {opened} {seen.headers} {seen.path}"
+        shown = re.sub(r"[^ -~]", "?", words)
+        return Reply(418, f"<html><title>{words}</title><body>{words}</body></html>", {"Server": shown, "Via": shown})
+
+    class Echo(FakeSteve):
+        def answer(self, seen: Seen) -> Reply:
+            if seen.method == "GET" and "authorization" not in seen.headers:
+                return super().answer(seen)
+            return echo(seen)
+
+    return Echo()
+
+
+# -- the cases ---------------------------------------------------------------------------------------------------------
+
+SECRET = "{{ secret }}"
+
+
+def network(world: World, module: str, break_in: str, websocket: bool = False, **secret: Any) -> Iterator[Case]:
+    """How a module that talks to SteVe can fail. ``secret``: its options that hold secrets, and what it needs."""
+    kind = world.ws if websocket else str
+    # What is data to a module does not fail its task.
+    data = module in ("steve_webapi_check", "steve_ws_probe", "steve_info")
+    yield Case(module, {"url": kind(world.closed), **secret}, not data, "" if data else "tcp-refused|connection|Cannot")
+    yield Case(module, {"url": kind("http://steve-1234.invalid/steve"), "timeout": 2, **secret}, not data)
+    yield Case(module, {"url": kind(world.echo.url), **secret}, not data)
+    with_user = world.steve.url.replace("//", f"//admin:{SECRET}@")
+    yield Case(module, {"url": kind(with_user), **secret}, True, "url")
+    yield Case(module, {"url": kind(world.steve.url), "secret_word": SECRET, **secret}, True, "Unsupported parameters")
+    yield Case(module, {"url": kind(world.steve.url), **secret, "timeout": SECRET + "x"}, True, "timeout")
+    yield Case(module, {"url": kind(world.steve.url), **secret}, True, "internal-error|LookupError", break_in=break_in)
+
+
+def chargebox(world: World) -> Iterator[Case]:
+    access = {"username": "admin", "password": SECRET}
+    here = {"url": world.steve.url, **access}
+    yield Case("steve_chargebox", {"charge_box_id": IDS, **here}, check=True)
+    yield Case("steve_chargebox", {"charge_box_id": IDS, **here})
+    yield Case("steve_chargebox", {"charge_box_id": IDS, **here})
+    boxes = [
+        {"charge_box_id": "S-1234", "security_profile": 1, "auth_password": STATION},
+        {"charge_box_id": "S-2", "auth_password": SECRET + TOO_LONG},
+    ]
+    yield Case("steve_chargebox", {"charge_boxes": boxes, **here}, True, "between 16 and 20")
+    yield Case("steve_chargebox", {"charge_box_id": ["S-3"], **here, "password": SECRET + "-x"}, True, "refused")
+    wrong = {"charge_box_id": ["S-3"], **here}
+    yield Case("steve_chargebox", {**wrong, "auth_password": [SECRET]}, True, "auth_password")
+    yield Case("steve_chargebox", {**wrong, "auth_password": {"is": SECRET}}, True, "auth_password")
+    yield Case("steve_chargebox", {**wrong, "charge_boxes": [{"charge_box_id": "S-4", "pass": SECRET}]}, True, "pass")
+    yield Case("steve_chargebox", {**wrong, "security_profile": SECRET + "x"}, True, "security_profile")
+    yield from network(world, "steve_chargebox", "ensure", charge_box_id=["S-3"], auth_password=TOO_LONG, **access)
+
+
+def chargebox_info(world: World) -> Iterator[Case]:
+    access = {"username": "admin", "password": SECRET}
+    yield Case("steve_chargebox_info", {"url": world.steve.url, "details": True, **access})
+    yield Case("steve_chargebox_info", {"url": world.steve.url, **access}, check=True)
+    wrong = {**access, "password": SECRET + "-x"}
+    yield Case("steve_chargebox_info", {"url": world.steve.url, **wrong}, True, "SteVe refused user or password")
+    yield from network(world, "steve_chargebox_info", "collect", **access)
+
+
+def webapi_check(world: World) -> Iterator[Case]:
+    access = {"username": "admin", "password": SECRET, "paths": ["/api/v1/ocppTags"]}
+    yield Case("steve_webapi_check", {"url": world.steve.url, **access})
+    yield Case("steve_webapi_check", {"url": world.steve.url, **access, "password": SECRET + "-x"}, check=True)
+    bearer = {"username": "admin", "token": SECRET, "scheme": "bearer", "era": "3.14.1"}
+    yield Case("steve_webapi_check", {"url": world.steve.url, **bearer})
+    yield Case("steve_webapi_check", {"url": world.steve.url, **access, "password": SECRET + "\n"}, True, "password")
+    yield Case("steve_webapi_check", {"url": world.steve.url, **access, "header_name": "x " + SECRET}, True, "header_name")
+    yield from network(world, "steve_webapi_check", "check", **access)
+
+
+def ws_probe(world: World) -> Iterator[Case]:
+    here = {"url": world.steve.ws_url, "charge_box_id": [*IDS, "S-1234"]}
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, "last_gate": True})
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}}, check=True)
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}, "fail_on": "refused"}, True, "S-1234")
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, "mode": "boot", "charge_box_id": ["S-1234"]})
+    yield Case("steve_ws_probe", {**here, "passwords": SECRET + "x"}, True, "passwords")
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "\n"}}, True, "passwords")
+    secret = {"charge_box_id": ["S-1234"], "passwords": {"S-1234": SECRET}}
+    yield from network(world, "steve_ws_probe", "probe", websocket=True, **secret)
+
+
+def info(world: World) -> Iterator[Case]:
+    access = {
+        "username": "admin", "password": SECRET, "webapi_username": "admin", "webapi_value": SECRET,
+        "charge_box_id": ["CP-1234", "S-1234"], "passwords": {"S-1234": STATION}, "host": "steve-1234",
+        "nginx_conf": str(world.nginx.conf), "nginx_command": list(world.nginx.command),
+        "public_ws_url": f"ws://charge.example.net:{world.nginx.port}/steve/websocket/CentralSystemService",
+    }  # fmt: skip
+    yield Case("steve_info", {"url": world.steve.url, **access})
+    yield Case("steve_info", {"url": world.steve.url, **access, "password": SECRET + "-x"}, check=True)
+    yield Case("steve_info", {"url": world.steve.url, **access, "run_dir": "{{ run.run_dir }}"})
+    yield Case("steve_info", {"url": world.steve.url, **access, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
+    yield from network(world, "steve_info", "observe", **access)
+
+
+def env_file(world: World) -> Iterator[Case]:
+    path = str(world.directory / "app.env")
+    keys = {"AUTH_PASSWORD": SECRET, "NEW": SECRET, "NUMBER": "12345"}
+    yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]}, check=True)
+    yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]})
+    yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]})
+    yield Case("steve_env_file", {"path": path + "-none", "keys": keys}, True, "does not exist")
+    yield Case("steve_env_file", {"path": str(world.directory / "torn.env"), "keys": keys}, True, "line 1")
+    yield Case("steve_env_file", {"path": path, "keys": {"A": [SECRET]}}, True, "keys")
+    yield Case("steve_env_file", {"path": path, "keys": {"A": SECRET + "\nB"}}, True, "keys|line break")
+    yield Case("steve_env_file", {"path": path, "keys": SECRET + "x"}, True, "keys")
+    yield Case("steve_env_file", {"path": path, "keys": {"A": 1234}}, True, "keys")
+    yield Case("steve_env_file", {"path": path, "kyes": {"A": SECRET}}, True, "Unsupported parameters")
+    yield Case("steve_env_file", {"path": path, "keys": keys}, True, "internal-error|LookupError", break_in="ensure")
+
+
+def nginx_location(world: World) -> Iterator[Case]:
+    url = f"ws://charge.example.net:{world.nginx.port}/steve/websocket/CentralSystemService"
+    here = {
+        "url": url, "upstream": f"http://127.0.0.1:{world.steve.port}", "conf": str(world.nginx.conf),
+        "nginx_command": list(world.nginx.command), "state_dir": str(world.directory / "state"),
+        "fragment": str(world.nginx.directory / "steve-websocket.conf"),
+    }  # fmt: skip
+    yield Case("steve_nginx_location", {**here}, check=True)
+    yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "not-there"}, True, "previous files are back")
+    yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "CP-1234"})
+    yield Case("steve_nginx_location", {**here})
+    yield Case("steve_nginx_location", {**here, "url": url.replace("//", f"//admin:{SECRET}@")}, True, "url")
+    yield Case("steve_nginx_location", {**here, "upstream": f"http://admin:{SECRET}@127.0.0.1"}, True, "upstream")
+    yield Case("steve_nginx_location", {**here, "secret_word": SECRET}, True, "Unsupported parameters")
+    yield Case("steve_nginx_location", {**here}, True, "internal-error|LookupError", break_in="ensure")
+
+
+def report(world: World) -> Iterator[Case]:
+    run = {"run_dir": "{{ run.run_dir }}", "hosts": ["steve-1234"]}
+    yield Case("steve_report", {"state": "reported", "full": True, **run, "fail_on": "never"})
+    yield Case("steve_report", {"state": "planned", **run})
+    yield Case("steve_report", {"state": "compared", "before": "{{ run.run_dir }}", **run}, True)
+    yield Case("steve_report", {"state": "reported", **run, "run_dir": str(world.directory / "none")}, True)
+    yield Case("steve_report", {"state": "reported", **run, "secret_word": SECRET}, True, "Unsupported parameters")
+
+
+#: The cases of every module, in the order in which they need each other.
+TABLE = {
+    "steve_chargebox": chargebox,
+    "steve_chargebox_info": chargebox_info,
+    "steve_webapi_check": webapi_check,
+    "steve_ws_probe": ws_probe,
+    "steve_info": info,
+    "steve_report": report,
+    "steve_env_file": env_file,
+    "steve_nginx_location": nginx_location,
+}
+
+
+@contextmanager
+def a_world(directory: Path, secret: str) -> Iterator[World]:
+    with ExitStack() as life:
+        yield World(directory, life, secret)
+
+
+def run(directory: Path, secret: str) -> Outcome:
+    """All cases with one secret."""
+    with a_world(directory, secret) as world:
+        cases = [case for cases in TABLE.values() for case in cases(world)]
+        begun = {
+            "name": "Begin",
+            "chargeops.steve.steve_report": {
+                "state": "begun", "hosts": ["localhost"], "report_dir": str(world.directory / "reports"),
+            },
+            "register": "run",
+        }  # fmt: skip
+        tasks = [begun]
+        for number, case in enumerate(cases):
+            broken = {"PYTHONPATH": str(world.directory / "broken"), "BREAK_IN": case.break_in}
+            tasks.append(
+                {
+                    "name": f"Case {number}",
+                    f"chargeops.steve.{case.module}": case.options,
+                    "check_mode": case.check,
+                    "environment": broken if case.break_in else {},
+                }
+            )
+        (_run, *results), said = run_tasks(directory, tasks, {"secret": secret}, "-vvvv", "--diff")
+        reports = [path for path in (world.directory / "reports").rglob("*") if path.is_file()]
+        assert {path.name for path in reports} >= {"findings.json", "report.txt"}
+        written = "\n".join(path.read_text("utf-8") for path in reports)
+        return Outcome(cases, results, said, written, world.places())
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run(tmp_path_factory.mktemp("harmless"), HARMLESS)
+
+
+@pytest.fixture(scope="module", params=SECRETS)
+def secret(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory, secret: str) -> Outcome:
+    return run(tmp_path_factory.mktemp("secret"), secret)
