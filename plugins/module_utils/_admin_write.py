@@ -11,8 +11,6 @@ that failed with status 200 and the error page, which may also come after the ro
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from typing import Sequence
 from urllib.parse import quote, urlsplit
 

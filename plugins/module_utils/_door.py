@@ -26,7 +26,7 @@ def run(module: AnsibleModule, work: Callable[[dict[str, Any]], dict[str, Any]])
         result = work(module.params)
     except SteveError as error:
         result = _failure(error)
-    except Exception as error:  # noqa: BLE001 - the words of any other error may hold whatever the program knows
+    except Exception as error:
         result = _failure(_bug(error))
     finish(module, result)
 

@@ -387,7 +387,7 @@ tls:
       description: V(ok), or V(unknown) when there is no certificate.
       type: str
     reason:
-      description: Why it is unknown, or why the chain is not known beyond the first certificate.
+      description: Why it is unknown, or why the chain is not known beyond the first certificate. Null otherwise.
       type: str
     connected:
       description: Whether the address could be connected at all.

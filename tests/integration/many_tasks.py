@@ -22,8 +22,8 @@ def run_tasks(
 ) -> tuple[list[dict[str, Any]], str]:
     """Run the tasks in order, failed or not; one result for each, and everything that was printed.
 
-    A task may have settings of its own, such as ``module_defaults``, and a ``register`` that no other has. The variables go in by a file,
-    so that no text of the play holds a value.
+    A task may have settings of its own, such as ``module_defaults``, and a ``register`` that no other has. The
+    variables go in by a file, so that no text of the play holds a value.
     """
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():

@@ -92,13 +92,17 @@ def steve_chargebox_info(world: World) -> list[Setting]:
     return [
         Setting(proves=lambda result: {"id", "pk"} <= set(result["charge_boxes"][0])),
         Setting(proves=lambda result: result["msg"] == ["NEW-1"]),
-        Setting(proves=lambda result: [row["registration_status"] for row in result["charge_boxes"]] == ["accepted"] * 2),
+        Setting(
+            proves=lambda result: [row["registration_status"] for row in result["charge_boxes"]] == ["accepted"] * 2
+        ),
     ]
 
 
 def steve_env_file(world: World) -> list[Setting]:
     path = world.directory / "docker-compose.app.env"
-    return [Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", ""))]
+    return [
+        Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", ""))
+    ]
 
 
 def steve_info(world: World) -> list[Setting]:
@@ -212,7 +216,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Ran]]:
                 **task,
                 "vars": setting.variables,
                 "environment": setting.environment,
-                "module_defaults": {kind: setting.defaults for kind in kinds(task)},
+                "module_defaults": dict.fromkeys(kinds(task), setting.defaults),
             }
             for task, setting in pairs
         ]

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
 import re
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -88,6 +91,8 @@ class World:
         self.steve: Running = life.enter_context(
             running_simulator(release="3.14.1", port=port_with_1234(), system_properties=properties)
         )
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{self.steve.url}/websocket/CentralSystemService/NEW-1234", timeout=10)
         self.echo = life.enter_context(running(echoing()))
         self.closed = f"http://127.0.0.1:{free_port()}/steve"
         self.nginx = LocalNginx(self.directory / "etc")
@@ -195,7 +200,8 @@ def webapi_check(world: World) -> Iterator[Case]:
     bearer = {"username": "admin", "token": SECRET, "scheme": "bearer", "era": "3.14.1"}
     yield Case("steve_webapi_check", {"url": world.steve.url, **bearer})
     yield Case("steve_webapi_check", {"url": world.steve.url, **access, "password": SECRET + "\n"}, True, "password")
-    yield Case("steve_webapi_check", {"url": world.steve.url, **access, "header_name": "x " + SECRET}, True, "header_name")
+    named = {**access, "header_name": "x " + SECRET}
+    yield Case("steve_webapi_check", {"url": world.steve.url, **named}, True, "header_name")
     yield from network(world, "steve_webapi_check", "check", **access)
 
 
@@ -204,7 +210,8 @@ def ws_probe(world: World) -> Iterator[Case]:
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, "last_gate": True})
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}}, check=True)
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}, "fail_on": "refused"}, True, "S-1234")
-    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, "mode": "boot", "charge_box_id": ["S-1234"]})
+    boot = {"mode": "boot", "charge_box_id": ["S-1234"]}
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, **boot})
     yield Case("steve_ws_probe", {**here, "passwords": SECRET + "x"}, True, "passwords")
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "\n"}}, True, "passwords")
@@ -249,8 +256,8 @@ def nginx_location(world: World) -> Iterator[Case]:
         "nginx_command": list(world.nginx.command), "state_dir": str(world.directory / "state"),
         "fragment": str(world.nginx.directory / "steve-websocket.conf"),
     }  # fmt: skip
-    yield Case("steve_nginx_location", {**here}, check=True)
     yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "not-there"}, True, "previous files are back")
+    yield Case("steve_nginx_location", {**here}, check=True)
     yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "CP-1234"})
     yield Case("steve_nginx_location", {**here})
     yield Case("steve_nginx_location", {**here, "url": url.replace("//", f"//admin:{SECRET}@")}, True, "url")
@@ -329,3 +336,126 @@ def secret(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory, secret: str) -> Outcome:
     return run(tmp_path_factory.mktemp("secret"), secret)
+
+
+# -- what is compared --------------------------------------------------------------------------------------------------
+
+
+def encoded(secret: str) -> set[str]:
+    """A secret as it may be written somewhere."""
+    escaped = html.escape(secret)
+    forms = {
+        secret, quote(secret), quote(secret, safe=""), quote_plus(secret), escaped, escaped.replace("&#34;", "&quot;"),
+        json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], repr(secret)[1:-1],
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+    }  # fmt: skip
+    return forms | {quote(one, safe="").lower() for one in (secret,)}
+
+
+def pairs(secret: str) -> set[str]:
+    """User and password as HTTP sends them; nothing else looks like this, however short the password is."""
+    known = [("admin", secret), ("admin", f"{secret}-x"), ("S-1234", secret), ("S-1234", STATION)]
+    return {base64.b64encode(f"{user}:{word}".encode()).decode().rstrip("=") for user, word in known}
+
+
+def as_value(secret: str) -> re.Pattern[str]:
+    """A short secret where a password or token stands."""
+    name = r"(?:pass\w*|token|secret\w*|value|webapi_value|auth_password|authorization|steve-api-key)"
+    return re.compile(rf"{name}[\"']*\s*[:=]\s*[\"']*{re.escape(secret)}(?:-x)?(?![\w-])", re.IGNORECASE)
+
+
+def comparable(outcome: Outcome) -> list[Any]:
+    """The results without what differs from run to run: a time must look like one, a number be one."""
+    text = json.dumps([without_options(result) for result in outcome.results])
+    for found, written in outcome.places:
+        text = text.replace(found, written)
+    compared: list[Any] = json.loads(text, parse_float=lambda _number: 0.5)
+    return [plain(one) for one in compared]
+
+
+#: Numbers that are measured or counted anew by every run.
+MEASURED = {"elapsed_ms", "elapsed_s", "duration_s", "offset_s", "port", "requests"}
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
+
+
+def plain(value: Any, key: str = "") -> Any:
+    """One value of a result, made the same for every run."""
+    if isinstance(value, dict):
+        return {name: plain(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return TIME.sub("TIME", RUN_ID.sub("RUN", value))
+    return "NUMBER" if key in MEASURED and isinstance(value, (int, float)) else value
+
+
+def without_options(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result says besides the options, which Ansible masks by itself."""
+    return {key: value for key, value in result.items() if key != "invocation"}
+
+
+def refused_by_ansible(result: Mapping[str, Any]) -> bool:
+    """Whether the sentence is Ansible's own, about options that the module never saw."""
+    return "error" not in result and bool(result.get("failed"))
+
+
+def test_every_module_has_cases_that_succeed_and_fail(harmless: Outcome) -> None:
+    assert sorted(TABLE) == list(MODULES)
+    for name in TABLE:
+        own = [case for case in harmless.cases if case.module == name]
+        assert {case.failed for case in own} == {True, False}, name
+        assert name == "steve_report" or any(case.break_in for case in own), name
+
+
+def test_every_case_ends_as_it_must(harmless: Outcome) -> None:
+    for case, result in zip(harmless.cases, harmless.results, strict=True):
+        assert bool(result.get("failed")) is case.failed, (case, result)
+        assert re.search(case.says, str(result.get("msg"))), (case, result)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_succeeds_and_what_fails_returns_what_is_documented(harmless: Outcome, name: str) -> None:
+    for case, result in zip(harmless.cases, harmless.results, strict=True):
+        if case.module == name and not refused_by_ansible(result):
+            found = faults(returned(name), result, case.options)
+            assert not found, "\n".join([str(case), *found])
+
+
+def test_check_mode_predicts_what_is_done(harmless: Outcome) -> None:
+    pairs_of = list(zip(harmless.cases, harmless.results, strict=True))
+    compared = []
+    for (case, predicted), (_next, done) in itertools.pairwise(pairs_of):
+        if case.check and "diff" in predicted and not done.get("failed"):
+            assert done["changed"] is predicted["changed"] is True
+            assert done["diff"] == predicted["diff"]
+            compared.append(case.module)
+    assert compared == ["steve_chargebox", "steve_env_file", "steve_nginx_location"]
+
+
+def test_no_secret_stands_anywhere(outcome: Outcome, secret: str) -> None:
+    texts = {"result": json.dumps(outcome.results), "output": outcome.said, "files": outcome.written}
+    words = {STATION, TOO_LONG, OLD, HEADER} | ({secret} if len(secret) > 5 else set())
+    for place, text in texts.items():
+        for form in (form for word in words for form in encoded(word)):
+            assert form not in text, (place, form, text[max(0, text.find(form) - 300) :][:400])
+        for form in pairs(secret):
+            assert form not in text, (place, form)
+        found = as_value(secret).search(text)
+        assert found is None, (place, text[max(0, found.start() - 300) : found.end() + 100])
+
+
+def test_results_are_those_of_a_harmless_secret(outcome: Outcome, harmless: Outcome) -> None:
+    for case, own, other in zip(outcome.cases, comparable(outcome), comparable(harmless), strict=True):
+        if refused_by_ansible(own):
+            assert refused_by_ansible(other), case
+            continue
+        assert "****" not in json.dumps(own), case
+        assert own == other, case
+
+
+def test_ids_and_the_diff_are_printed_whole(outcome: Outcome) -> None:
+    for one in IDS:
+        assert f'"id": "{one}"' in outcome.said and f'"charge_box_id": "{one}"' in outcome.said
+        assert f"\n+{one}: present" in outcome.said
+    assert "\n-AUTH_PASSWORD=(value hidden)\n" in outcome.said and "\n+NEW=(new value hidden)\n" in outcome.said
