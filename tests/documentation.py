@@ -134,7 +134,7 @@ def _value(item: dict[str, Any], value: Any, result: Mapping[str, Any], options:
         return
     if "choices" in item and value not in item["choices"]:
         yield f"{path} is {value!r}, which is no choice"
-    rows = value if isinstance(value, list) else [value]
+    rows: list[Any] = value if isinstance(value, list) else [value]
     if item["type"] == "list":
         if "elements" not in item:
             yield f"{path} is a list of nobody knows what"

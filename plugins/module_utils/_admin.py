@@ -14,6 +14,7 @@ The only POST is the sign-in. Cookies are kept for one sign-in; a stale one woul
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
@@ -381,11 +382,18 @@ def without(answer: Answer, password: str | None) -> Answer:
     """An answer without the password that was posted, whether escaped or not: SteVe shows a form again."""
     if not password or len(password) < SHORTEST_ECHO:
         return answer
-    other = r"&#?\w+;|(?:%[0-9A-Fa-f]{2})+|\+|\\u[0-9A-Fa-f]{4}|\\."
-    echo = re.compile("".join(re.escape(one) if one.isalnum() else f"(?:{re.escape(one)}|{other})" for one in password))
+    echo = re.compile("".join(re.escape(one) if one.isascii() and one.isalnum() else _written(one) for one in password))
     page = echo.sub("(hidden)", answer.text)
     headers = {name: echo.sub("(hidden)", value) for name, value in answer.headers.items()}
     return replace(answer, headers=headers, body=page.encode("utf-8"))
+
+
+def _written(character: str) -> str:
+    """A pattern for the ways in which HTML, forms and JSON write a character."""
+    by_form = quote(character, safe="")
+    ways = {by_form, by_form.lower(), json.dumps(character)[1:-1], character} | ({"+"} if character == " " else set())
+    # The longest first, so that nothing of an escape stays.
+    return "(?:&#?\\w{1,10};|" + "|".join(re.escape(way) for way in sorted(ways, key=len, reverse=True)) + ")"
 
 
 def quiet(error: AdminError, password: str) -> AdminError:

@@ -16,9 +16,11 @@ import itertools
 import json
 import re
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,9 @@ IDS = ["CP-1234", "steve-1", "admin", "1234", "steve", "plain"]
 #: Further secrets of every run; they are long and must stand nowhere.
 STATION, TOO_LONG = "zeisig-vogel-42424", "viel-zu-langes-geheimnis-fuer-jede-bekannte-version"
 OLD, HEADER = "altes-geheimnis-0815", "papagei-geheimnis-0816"
+
+#: Worlds choose their ports one after the other.
+ONE_AT_A_TIME = threading.Lock()
 
 #: Breaks off in the named function with an error whose words are all that the program knows there.
 BROKEN = """
@@ -88,9 +93,10 @@ class World:
         self.directory = directory / "steve-admin-1234"
         self.directory.mkdir()
         properties = {"auth.user": "admin", "auth.password": secret, "webapi.value": secret}
-        self.steve: Running = life.enter_context(
-            running_simulator(release="3.14.1", port=port_with_1234(), system_properties=properties)
-        )
+        with ONE_AT_A_TIME:
+            self.steve: Running = life.enter_context(
+                running_simulator(release="3.14.1", port=port_with_1234(), system_properties=properties)
+            )
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{self.steve.url}/websocket/CentralSystemService/NEW-1234", timeout=10)
         self.echo = life.enter_context(running(echoing()))
@@ -113,7 +119,10 @@ class World:
     def places(self) -> tuple[tuple[str, str], ...]:
         """What differs between two runs by itself."""
         ports = [self.steve.port, self.echo.port, self.nginx.port, int(self.closed.split(":")[2].split("/")[0])]
-        return ((str(self.directory.parent), "DIRECTORY"), *((f":{port}", ":PORT") for port in ports))
+        return (
+            (str(self.directory.parent), "DIRECTORY"),
+            *((f"{sign}{port}", "PORT") for port in ports for sign in (":", "port ")),
+        )
 
 
 def port_with_1234() -> int:
@@ -147,6 +156,7 @@ def echoing() -> FakeSteve:
 # -- the cases ---------------------------------------------------------------------------------------------------------
 
 SECRET = "{{ secret }}"
+IN_A_URL = "{{ secret | urlencode | replace('/', '%2F') }}"
 
 
 def network(world: World, module: str, break_in: str, websocket: bool = False, **secret: Any) -> Iterator[Case]:
@@ -157,7 +167,7 @@ def network(world: World, module: str, break_in: str, websocket: bool = False, *
     yield Case(module, {"url": kind(world.closed), **secret}, not data, "" if data else "tcp-refused|connection|Cannot")
     yield Case(module, {"url": kind("http://steve-1234.invalid/steve"), "timeout": 2, **secret}, not data)
     yield Case(module, {"url": kind(world.echo.url), **secret}, not data)
-    with_user = world.steve.url.replace("//", f"//admin:{SECRET}@")
+    with_user = world.steve.url.replace("//", f"//admin:{IN_A_URL}@")
     yield Case(module, {"url": kind(with_user), **secret}, True, "url")
     yield Case(module, {"url": kind(world.steve.url), "secret_word": SECRET, **secret}, True, "Unsupported parameters")
     yield Case(module, {"url": kind(world.steve.url), **secret, "timeout": SECRET + "x"}, True, "timeout")
@@ -165,7 +175,7 @@ def network(world: World, module: str, break_in: str, websocket: bool = False, *
 
 
 def chargebox(world: World) -> Iterator[Case]:
-    access = {"username": "admin", "password": SECRET}
+    access: dict[str, Any] = {"username": "admin", "password": SECRET}
     here = {"url": world.steve.url, **access}
     yield Case("steve_chargebox", {"charge_box_id": IDS, **here}, check=True)
     yield Case("steve_chargebox", {"charge_box_id": IDS, **here})
@@ -185,7 +195,7 @@ def chargebox(world: World) -> Iterator[Case]:
 
 
 def chargebox_info(world: World) -> Iterator[Case]:
-    access = {"username": "admin", "password": SECRET}
+    access: dict[str, Any] = {"username": "admin", "password": SECRET}
     yield Case("steve_chargebox_info", {"url": world.steve.url, "details": True, **access})
     yield Case("steve_chargebox_info", {"url": world.steve.url, **access}, check=True)
     wrong = {**access, "password": SECRET + "-x"}
@@ -194,7 +204,7 @@ def chargebox_info(world: World) -> Iterator[Case]:
 
 
 def webapi_check(world: World) -> Iterator[Case]:
-    access = {"username": "admin", "password": SECRET, "paths": ["/api/v1/ocppTags"]}
+    access: dict[str, Any] = {"username": "admin", "password": SECRET, "paths": ["/api/v1/ocppTags"]}
     yield Case("steve_webapi_check", {"url": world.steve.url, **access})
     yield Case("steve_webapi_check", {"url": world.steve.url, **access, "password": SECRET + "-x"}, check=True)
     bearer = {"username": "admin", "token": SECRET, "scheme": "bearer", "era": "3.14.1"}
@@ -208,19 +218,19 @@ def webapi_check(world: World) -> Iterator[Case]:
 def ws_probe(world: World) -> Iterator[Case]:
     here = {"url": world.steve.ws_url, "charge_box_id": [*IDS, "S-1234"]}
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, "last_gate": True})
-    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}}, check=True)
-    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET}, "fail_on": "refused"}, True, "S-1234")
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "-x"}}, check=True)
+    yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "-x"}, "fail_on": "refused"}, True, "S-1234")
     boot = {"mode": "boot", "charge_box_id": ["S-1234"]}
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, **boot})
     yield Case("steve_ws_probe", {**here, "passwords": SECRET + "x"}, True, "passwords")
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "\n"}}, True, "passwords")
-    secret = {"charge_box_id": ["S-1234"], "passwords": {"S-1234": SECRET}}
+    secret: dict[str, Any] = {"charge_box_id": ["S-1234"], "passwords": {"S-1234": SECRET + "-x"}}
     yield from network(world, "steve_ws_probe", "probe", websocket=True, **secret)
 
 
 def info(world: World) -> Iterator[Case]:
-    access = {
+    access: dict[str, Any] = {
         "username": "admin", "password": SECRET, "webapi_username": "admin", "webapi_value": SECRET,
         "charge_box_id": ["CP-1234", "S-1234"], "passwords": {"S-1234": STATION}, "host": "steve-1234",
         "nginx_conf": str(world.nginx.conf), "nginx_command": list(world.nginx.command),
@@ -260,8 +270,8 @@ def nginx_location(world: World) -> Iterator[Case]:
     yield Case("steve_nginx_location", {**here}, check=True)
     yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "CP-1234"})
     yield Case("steve_nginx_location", {**here})
-    yield Case("steve_nginx_location", {**here, "url": url.replace("//", f"//admin:{SECRET}@")}, True, "url")
-    yield Case("steve_nginx_location", {**here, "upstream": f"http://admin:{SECRET}@127.0.0.1"}, True, "upstream")
+    yield Case("steve_nginx_location", {**here, "url": url.replace("//", f"//admin:{IN_A_URL}@")}, True, "url")
+    yield Case("steve_nginx_location", {**here, "upstream": f"http://admin:{IN_A_URL}@127.0.0.1"}, True, "upstream")
     yield Case("steve_nginx_location", {**here, "secret_word": SECRET}, True, "Unsupported parameters")
     yield Case("steve_nginx_location", {**here}, True, "internal-error|LookupError", break_in="ensure")
 
@@ -305,7 +315,7 @@ def run(directory: Path, secret: str) -> Outcome:
             },
             "register": "run",
         }  # fmt: skip
-        tasks = [begun]
+        tasks: list[dict[str, Any]] = [begun]
         for number, case in enumerate(cases):
             broken = {"PYTHONPATH": str(world.directory / "broken"), "BREAK_IN": case.break_in}
             tasks.append(
@@ -324,8 +334,17 @@ def run(directory: Path, secret: str) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def harmless(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return run(tmp_path_factory.mktemp("harmless"), HARMLESS)
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """All runs, two at a time: most of their time is spent by Ansible in starting tasks."""
+    words = (HARMLESS, *SECRETS)
+    with ThreadPoolExecutor(2) as pool:
+        runs = {word: pool.submit(run, tmp_path_factory.mktemp("run"), word) for word in words}
+        return {word: one.result() for word, one in runs.items()}
+
+
+@pytest.fixture(scope="module")
+def harmless(outcomes: dict[str, Outcome]) -> Outcome:
+    return outcomes[HARMLESS]
 
 
 @pytest.fixture(scope="module", params=SECRETS)
@@ -334,8 +353,8 @@ def secret(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory, secret: str) -> Outcome:
-    return run(tmp_path_factory.mktemp("secret"), secret)
+def outcome(outcomes: dict[str, Outcome], secret: str) -> Outcome:
+    return outcomes[secret]
 
 
 # -- what is compared --------------------------------------------------------------------------------------------------
