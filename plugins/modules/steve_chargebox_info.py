@@ -209,7 +209,8 @@ error:
       sentence.
     - Codes of the admin UI are V(admin-login-refused), V(admin-not-allowed), V(admin-page-not-recognised),
       V(admin-csrf-refused), V(admin-error-page), V(admin-redirect-loop), V(admin-session-lost) and
-      V(admin-no-data-base), which is a suspicion. Others are the ids of the findings of the layers network and tls.
+      V(admin-no-data-base), which is a suspicion. V(internal-error) is a bug of the module. Others are the ids of the
+      findings of the layers network and tls.
   returned: failure
   type: dict
 """
