@@ -163,8 +163,8 @@ author:
 EXAMPLES = r"""
 - name: Look at SteVe on this host
   chargeops.steve.steve_info:
-    url: http://127.0.0.1:8180/steve
-    username: admin
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
     password: "{{ steve_admin_password }}"
     charge_box_id: [CP-1]
   register: observation
@@ -173,37 +173,37 @@ EXAMPLES = r"""
 RETURN = r"""
 schema:
   description: Name and version of the document's schema. Only without O(run_dir), like everything but RV(file).
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
   sample: chargeops.steve/observation/1
 run_id:
   description: Id of the run.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 host:
   description: Name of the host.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 reached:
   description: Whether the host could be looked at.
-  returned: always
+  returned: unless there is an error
   type: bool
 collected_at:
   description: When it was collected, UTC.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 duration_s:
   description: How long it took, in seconds.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: float
 era:
-  description: Range of releases that this SteVe can be.
-  returned: always
+  description: Range of releases that this SteVe can be. Null when the host was not looked at.
+  returned: unless there is an error
   type: dict
   sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
 asked:
   description: What the observation was told to look for.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: dict
 parts:
   description:
@@ -214,7 +214,7 @@ parts:
     - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
       of its directive, C(file) and C(line)), C(problems) (what nginx would certainly refuse), C(running) (the workers
       against the times of the files) and, behind a bad gateway, C(upstream_now).
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: dict
 chargers:
   description:
@@ -230,6 +230,17 @@ gate_charge_box_id:
   description: A charge box id that SteVe accepted, or null.
   returned: with run_dir
   type: str
+reason:
+  description: Why nothing was seen. It is part of the verdict of M(chargeops.steve.steve_report).
+  returned: with run_dir, when there is no observation
+  type: str
+error:
+  description:
+    - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
+      a sentence. Whatever a server answers is data and no error.
+    - The code is V(bad-input), or V(internal-error) for a bug of the module.
+  returned: when there is an error
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
