@@ -46,7 +46,7 @@ _RELEASE = re.compile(rb"Starting SteveApplication v(\d{1,3}\.\d{1,3}\.\d{1,3})\
 _CAUSED_BY = re.compile(rb"^(?:Caused by|Description): ")
 #: ``password=…`` of a JDBC URL; ``(using password: YES)`` is none.
 _SECRET = re.compile(r"(?i)((?:password|passwd|pwd|secret|token)\s*=\s*)[^\s&;,'\")]+")
-#: Markers of one start: the same one again is another start.
+#: Characters of a line that are shown.
 _SHOWN = 300
 
 
@@ -58,10 +58,10 @@ class Start:
         self.at: bytes | None = None
         self.release: str | None = None
         self.count = 0
-        self.begun = False
         self._cause: str | None = None
         self._text: bytes | None = None
         self._marks: set[bytes] = set()
+        self._before: dict[str, Any] | None = None
 
     @property
     def open(self) -> bool:
@@ -84,10 +84,7 @@ class Start:
     def plain(self, line: bytes, at: bytes | None) -> bool:
         """A line that is no log line: banner, build, stack trace; True when a new start begins with it."""
         mark = _BEGUN_PLAIN.search(line)
-        if mark:
-            begun = self._begin(mark.group(), line, at)
-        else:
-            begun = False
+        begun = bool(mark) and self._begin(mark.group() if mark else b"", line, at)
         if _FAILED_PLAIN.search(line):
             self._failed(at)
         elif _STARTED_PLAIN.search(line):
@@ -100,6 +97,8 @@ class Start:
         release = _RELEASE.search(message)
         fresh = self.state != "starting" or mark in self._marks
         if fresh:
+            if self.state == "failed" or (self.state == "starting" and self._cause):
+                self._before = self._failure()
             self.state, self.at, self.release = "starting", at, None
             self._cause, self._text, self._marks = None, None, set()
             self.count += 1
@@ -112,7 +111,7 @@ class Start:
         # Up to 3.7 the banner's "Done!" follows the web server's own line.
         if self.state != "started":
             self.state, self.at = "started", at
-            self._cause, self._text, self._marks = None, None, set()
+            self._cause, self._text, self._marks, self._before = None, None, set(), None
 
     def _failed(self, at: bytes | None) -> None:
         if self.state != "failed":
@@ -130,14 +129,29 @@ class Start:
         if _CAUSED_BY.search(line) or (self._text is None and b"ERROR" in line[:8]):
             self._text = line[: 4 * _SHOWN]
 
+    def _failure(self) -> dict[str, Any]:
+        """When and why it failed."""
+        text = self._text.decode("utf-8", "replace").strip() if self._text else None
+        return {
+            "at": iso(self.at),
+            "cause": self._cause or "other",
+            "text": None if text is None else inert(_SECRET.sub("\\1\u2022\u2022\u2022", text), _SHOWN),
+        }
+
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in the document: ``state``, ``at``, ``cause``, ``text``, ``release``."""
-        failed = self.state == "failed"
-        text = self._text.decode("utf-8", "replace").strip() if failed and self._text else None
+        """As it stands in the document.
+
+        Returns:
+            ``state`` (``started`` | ``failed`` | ``starting`` | ``unknown``), ``at``, ``release``, and of a failed start
+            ``cause`` (a finding's id or its beginning, ``other``) and ``text``; ``last_failure``: the same of the start
+            before, when the newest one is still going on.
+        """
+        failure = self._failure() if self.state == "failed" else {"cause": None, "text": None}
         return {
             "state": self.state,
             "at": iso(self.at),
-            "cause": (self._cause or "other") if failed else None,
-            "text": None if text is None else inert(_SECRET.sub("\\1\u2022\u2022\u2022", text), _SHOWN),
+            "cause": failure["cause"],
+            "text": failure["text"],
             "release": self.release,
+            "last_failure": self._before if self.state == "starting" else None,
         }
