@@ -30,6 +30,8 @@ _MAX_OPEN = 20000
 _LEAST_DROPS = 3
 _AGREEING = 0.6
 _TOLERANCE = 0.1
+#: What is shorter is no timeout on the way.
+_SHORTEST_S = 10
 
 
 @lru_cache(maxsize=64)
@@ -173,7 +175,7 @@ def _regular(values: list[float]) -> dict[str, Any] | None:
         return None
     middle = median(values)
     near = [value for value in values if abs(value - middle) <= _TOLERANCE * middle]
-    regular = len(near) >= _LEAST_DROPS and len(near) >= _AGREEING * len(values) and middle >= 1
+    regular = len(near) >= _LEAST_DROPS and len(near) >= _AGREEING * len(values) and middle >= _SHORTEST_S
     return {
         "median_s": round(middle, 1),
         "spread_s": round(max(values) - min(values), 1),

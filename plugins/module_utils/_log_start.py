@@ -43,7 +43,7 @@ _FAILED_PLAIN = re.compile(
     rb"APPLICATION FAILED TO START|(?:^|\.) FAILED!$|^\[ERROR\] Failed to execute goal|^\[INFO\] BUILD FAILURE"
 )
 _RELEASE = re.compile(rb"Starting SteveApplication v(\d{1,3}\.\d{1,3}\.\d{1,3})\b")
-_CAUSED_BY = re.compile(rb"^(?:Caused by|Description): ")
+_CAUSED_BY = re.compile(rb"^(?:Caused by: |Description: |[\w.$]{3,200}(?:Exception|Error): )")
 #: ``password=…`` of a JDBC URL; ``(using password: YES)`` is none.
 _SECRET = re.compile(r"(?i)((?:password|passwd|pwd|secret|token)\s*=\s*)[^\s&;,'\")]+")
 #: Characters of a line that are shown.
