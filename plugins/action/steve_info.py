@@ -79,8 +79,8 @@ class ActionModule(ObservingAction):
 def _witness(document: dict[str, Any], begin: float, end: float) -> None:
     """The controller as a witness of the host's clock: the module ran between these two seconds since 1970.
 
-    The host's clock is ahead by no more than what lies between the two beginnings, and by no less than what lies between
-    the two ends; half of the way between is how far the middle may be wrong.
+    The host's clock is ahead by no more than what lies between the two beginnings, and by no less than what lies
+    between the two ends; half of the way between is how far the middle may be wrong.
     """
     data = ((document.get("parts") or {}).get("clock") or {}).get("data")
     host = (data or {}).get("host")

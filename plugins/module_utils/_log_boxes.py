@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
 from statistics import median
-from typing import Any, Deque
+from typing import Any
 
 #: Charge boxes kept that connected, and ids kept that were only ever refused: anybody may knock with invented ids.
 MAX_BOXES = 2000
@@ -128,7 +128,7 @@ class Box:
     boot_status: str | None = None
     close_codes: dict[int, int] = field(default_factory=dict)
     open: dict[bytes, Session] = field(default_factory=dict)
-    sessions: Deque[tuple[Session, bytes, int | None]] = field(default_factory=lambda: deque(maxlen=_KEPT_DROPS))
+    sessions: deque[tuple[Session, bytes, int | None]] = field(default_factory=lambda: deque(maxlen=_KEPT_DROPS))
     auto_registered: bool = False
     cut_by_restart: int = 0
 
@@ -143,9 +143,7 @@ class Box:
             "closed": {**self.closed.to_dict(), "codes": {str(code): n for code, n in self.close_codes.items()}},
             "transport_errors": self.errors.to_dict(),
             "boots": self.boots.to_dict(),
-            "last_boot": None
-            if self.boots.last is None
-            else {"at": iso(self.boots.last), "status": self.boot_status},
+            "last_boot": None if self.boots.last is None else {"at": iso(self.boots.last), "status": self.boot_status},
             "open": [session.to_dict(None, None) for session in list(self.open.values())[-_SHOWN_SESSIONS:]],
             "sessions": ended[-_SHOWN_SESSIONS:],
             "drops": drops(ended),

@@ -11,6 +11,7 @@ import select
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable, Iterator, Sequence
@@ -128,7 +129,7 @@ def read_container(
         if running:
             argv += ["--since", _utc(limits.since)]
         reader = make()
-        reason = _read(argv + [str(container.get("Id") or "")], limits, reader)
+        reason = _read([*argv, str(container.get("Id") or "")], limits, reader)
         if reader.bytes <= limits.max_bytes or limits.left() <= 0:
             break
         # Lines are longer than guessed, so the newest ones were not reached: ask again for fewer.
@@ -196,10 +197,8 @@ def stream(argv: list[str], limits: Limits) -> Iterator[bytes]:
 
 def _end(process: subprocess.Popen[bytes], *, gently: bool) -> None:
     if gently:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
     if process.poll() is None:
         process.kill()
         process.wait()

@@ -142,8 +142,8 @@ class Start:
         """As it stands in the document.
 
         Returns:
-            ``state`` (``started`` | ``failed`` | ``starting`` | ``unknown``), ``at``, ``release``, and of a failed start
-            ``cause`` (a finding's id or its beginning, ``other``) and ``text``; ``last_failure``: the same of the start
+            ``state`` (``started`` | ``failed`` | ``starting`` | ``unknown``), ``at``, ``release``, and of a failed
+            start ``cause`` (``other`` where no text is known) and ``text``; ``last_failure``: the same of the start
             before, when the newest one is still going on.
         """
         failure = self._failure() if self.state == "failed" else {"cause": None, "text": None}

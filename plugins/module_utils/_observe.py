@@ -348,7 +348,7 @@ class Observer:
 
     def _clock(self) -> dict[str, Any]:
         found: list[dict[str, Any] | None] = []
-        left_out = [_clock.skipped("data-base", "its clock is read with a login of its own only, which is not asked for")]
+        left_out = [_clock.skipped("data-base", "its clock is read with a login only, and none is asked for")]
         if self.log is None:
             left_out.append(_clock.skipped("engine", "the log was not read"))
         else:

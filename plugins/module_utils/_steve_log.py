@@ -16,7 +16,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Callable, Deque, Iterable
+from typing import Any, Callable, Iterable
 
 from ansible_collections.chargeops.steve.plugins.module_utils._log_boxes import Boxes, Session, Tally, iso, seconds
 from ansible_collections.chargeops.steve.plugins.module_utils._log_start import Start
@@ -99,7 +99,7 @@ SILENT_ABOUT = (
         "what": "requests without Upgrade or Connection header, with another WebSocket version or without key",
         "releases": "3.10.0 and later",
     },
-    {"what": "requests on a wrong path below the context that are answered with a redirect", "releases": "3.9.0 and later"},
+    {"what": "requests on a wrong path below the context, answered with a redirect", "releases": "3.9.0 and later"},
     {"what": "the charge box id of a request without a subprotocol that SteVe speaks", "releases": "up to 3.12.0"},
     {"what": "requests to another context path, and what ends in the proxy", "releases": "all"},
     {"what": "who it was: no line holds the address of a client", "releases": "all"},
@@ -129,9 +129,7 @@ class Reader:
         discounts: knocks of our own.
     """
 
-    def __init__(
-        self, asked: Iterable[str] = (), since: float = 0.0, discounts: Iterable[Discount] = ()
-    ) -> None:
+    def __init__(self, asked: Iterable[str] = (), since: float = 0.0, discounts: Iterable[Discount] = ()) -> None:
         self.boxes = Boxes(tuple(asked))
         self.start = Start()
         self.counts: dict[str, int] = {}
@@ -143,9 +141,9 @@ class Reader:
         self.elsewhere: str | None = None
         self.wrong_path: str | None = None
         #: Pairs of SteVe's stamp and the engine's of the newest lines.
-        self.stamps: Deque[tuple[bytes, bytes]] = deque(maxlen=200)
+        self.stamps: deque[tuple[bytes, bytes]] = deque(maxlen=200)
         #: Time that BootNotification was answered with, beside the stamp of that line.
-        self.boot_answers: Deque[tuple[bytes, str]] = deque(maxlen=20)
+        self.boot_answers: deque[tuple[bytes, str]] = deque(maxlen=20)
         self._discounts = tuple(discounts)
         self._since = {False: _floor(since, b" "), True: _floor(since, b"T")}
         self._rest = b""
@@ -433,9 +431,7 @@ class Reader:
         if when is None:
             return False
         name = None if raw is None else raw.decode("utf-8", "replace")
-        return any(
-            item.begin <= when <= item.end and (name is None or name in item.ids) for item in self._discounts
-        )
+        return any(item.begin <= when <= item.end and (name is None or name in item.ids) for item in self._discounts)
 
     # -- the document ----------------------------------------------------------------------------------------
 
@@ -469,6 +465,9 @@ def _session(message: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
 
 def _floor(since: float, separator: bytes) -> bytes:
     """A stamp that sorts before everything from ``since`` on."""
-    return datetime.fromtimestamp(max(since, 0.0), timezone.utc).strftime("%Y-%m-%d %H:%M:%S").encode("ascii").replace(
-        b" ", separator
+    return (
+        datetime.fromtimestamp(max(since, 0.0), timezone.utc)
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .encode("ascii")
+        .replace(b" ", separator)
     )

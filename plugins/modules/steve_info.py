@@ -235,8 +235,8 @@ parts:
   description:
     - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
-    - The data of V(log) holds C(source), C(window), C(start) (the newest start of SteVe) and C(boxes), which has for each
-      charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
+    - The data of V(log) holds C(source), C(window), C(start) (the newest start of SteVe) and C(boxes), which has for
+      each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
       C(silent_about) says what releases do not log. No message is kept.
     - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the

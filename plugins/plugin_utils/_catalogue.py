@@ -154,11 +154,10 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
     Entry(
         "app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
-        "SteVe gave up during its start; its port is closed whatever the container's state is, and no charger can connect.",
+        "SteVe gave up during its start; its port is closed whatever the container's state is.",
         ("compose-project-missing", "app-restarting"), ("log",),
         Remedy(
-            "Repair the cause named in the evidence, then start the app service again; the lines after it in the log say "
-            "more.", "operator",
+            "Repair the cause named in the evidence, then start the app service again; its log says more.", "operator",
         ),
     ),
     _later("app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
@@ -185,12 +184,12 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
     Entry(
         "db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
-        "User, password or rights of SteVe's data base user differ from what the data base knows, so SteVe does not start. "
-        "A data volume keeps the users it was created with, whatever the compose file says since.",
+        "User, password or rights of SteVe's data base user differ from what the data base knows, so SteVe does not "
+        "start. A data volume keeps the users it was created with, whatever the compose file says since.",
         ("compose-project-missing",), ("log",),
         Remedy(
-            "Give both sides the same password: correct it in SteVe's configuration, or set it in the data base with ALTER "
-            "USER. Do not recreate the volume: it holds the charge boxes and transactions.", "operator",
+            "Give both sides the same password: correct it in SteVe's configuration, or set it in the data base with "
+            "ALTER USER. Do not recreate the volume: it holds the charge boxes and transactions.", "operator",
         ),
     ),
     Entry(
@@ -198,8 +197,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "SteVe runs in UTC and refuses to start while the data base's time zone has another offset.",
         ("compose-project-missing",), ("log",),
         Remedy(
-            "Run the data base in UTC (default-time-zone = '+00:00', and no TZ in its environment) and start both again; "
-            "SteVe itself must not be set to local time.", "operator",
+            "Run the data base in UTC (default-time-zone = '+00:00', and no TZ in its environment) and start both "
+            "again; SteVe itself must not be set to local time.", "operator",
         ),
     ),
     _later("disk-full", "app", FAIL, HOST, "A disk is full",
@@ -445,8 +444,8 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
     Entry(
         "basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
-        "Its security profile in SteVe asks for HTTP Basic, and its requests arrive without. Something in front may drop "
-        "the Authorization header as well.",
+        "Its security profile in SteVe asks for HTTP Basic, and its requests arrive without. Something in front may "
+        "drop the Authorization header as well.",
         ("charge-box-unregistered", "proxy-authorization-stripped@proxy"), ("log",),
         Remedy("Enter the password in the charger, or set its security profile in SteVe to 0.", "charger"),
     ),
@@ -478,8 +477,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "others the charger's link. Code 1006 means that it was cut, other codes that one side closed it.",
         (*_IDS, "duplicate-session", "closed-after-boot", "proxy-timeout-short"), ("log",),
         Remedy(
-            "Compare the period in the evidence with the idle timeouts on the way (nginx: 60 s unless set), and let the "
-            "charger send its WebSocket ping or Heartbeat more often than the shortest of them.", "network",
+            "Compare the period in the evidence with the idle timeouts on the way (nginx: 60 s unless set), and let "
+            "the charger send its WebSocket ping or Heartbeat more often than the shortest of them.", "network",
         ),
     ),
     Entry(
@@ -488,20 +487,21 @@ CATALOGUE: tuple[Entry, ...] = (
         "(its time, its status or its interval) or cannot live with what SteVe asks next.",
         (*_IDS, "clock-skew", "boot-not-accepted"), ("log",),
         Remedy(
-            "Check the clocks and the registration status first; then read the charger's own log of that second.", "charger",
+            "Check the clocks and the registration status first; then read the charger's own log of that second.",
+            "charger",
         ),
     ),
     Entry(
         "boot-missing", "session", WARN, CHARGE_BOX, "Connected, but it says nothing",
-        "The session is open and neither a BootNotification nor another message came. A charger need not boot again after "
-        "a reconnect, so one that is idle may be well.",
+        "The session is open and neither a BootNotification nor another message came. A charger need not boot again "
+        "after a reconnect, so one that is idle may be well.",
         (*_IDS, "duplicate-session"), ("log",),
         Remedy("Power-cycle the charger; a BootNotification should follow within 30 seconds.", "charger"),
     ),
     Entry(
         "boot-not-accepted", "session", FAIL, CHARGE_BOX, "Its BootNotification was not accepted",
-        "SteVe answered Pending or Rejected, or the charge box was deleted while it was connected. Most chargers do nothing "
-        "until they are accepted, and ask again only after the interval (four hours by default).",
+        "SteVe answered Pending or Rejected, or the charge box was deleted while it was connected. Most chargers do "
+        "nothing until they are accepted, and ask again only after the interval (four hours by default).",
         (*_IDS, "charge-box-rejected", "charge-box-pending"), ("log", "admin"),
         Remedy(
             "Set the registration status to Accepted: in SteVe, or as registration_status: accepted in "
@@ -524,8 +524,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "certificates are judged by it, and some chargers close the connection.",
         (), ("clock",),
         Remedy(
-            "Synchronise the host's clock (timedatectl set-ntp true, or chrony); a container has no clock of its own unless "
-            "something in it fakes the time.", "operator",
+            "Synchronise the host's clock (timedatectl set-ntp true, or chrony); a container has no clock of its own "
+            "unless something in it fakes the time.", "operator",
         ),
     ),
     # -- credentials ----------------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ def _boot_missing(view: HostView, box: dict[str, Any]) -> Answer:
             return _seen(f"connected at {session['opened']}, and nothing was received from it since", box)
     silent = [item for item in box["sessions"] if item["opened"] and (item["length_s"] or 0) >= _SILENCE_S]
     if not box["open"] and silent and all(item["received"] == 0 for item in silent):
-        return _seen(f"{len(silent)} sessions in which nothing was received, the last until {silent[-1]['closed']}", box)
+        return _seen(f"nothing was received in {len(silent)} sessions, the last until {silent[-1]['closed']}", box)
     return Answer("pass")
 
 

@@ -229,4 +229,3 @@ def test_the_clock(part: dict[str, Any], wanted: str) -> None:
     assert statuses["clock-skew"] == wanted
     if wanted == "fail":
         assert "600 s" in findings["findings"][0]["message"]
-
