@@ -198,7 +198,7 @@ class Boxes:
         self._asked = frozenset(asked)
         self._boxes: dict[str, Box] = {}
         self._strangers: dict[str, Box] = {}
-        self._sessions: dict[bytes, Session] = {}
+        self.sessions: dict[bytes, Session] = {}
         self.left_out = 0
 
     def _box(self, raw: bytes, at: bytes, *, connects: bool) -> Box | None:
@@ -238,19 +238,19 @@ class Boxes:
         box = self._box(raw, at, connects=True)
         if box is not None:
             box.connected.add(at)
-            if len(self._sessions) >= _MAX_OPEN:
-                oldest = next(iter(self._sessions))
-                self._sessions.pop(oldest).box.open.pop(oldest, None)
-            self._sessions[key] = box.open[key] = Session(box, at, at)
+            if len(self.sessions) >= _MAX_OPEN:
+                oldest = next(iter(self.sessions))
+                self.sessions.pop(oldest).box.open.pop(oldest, None)
+            self.sessions[key] = box.open[key] = Session(box, at, at)
 
     def session(self, raw: bytes, key: bytes, at: bytes) -> Session | None:
         """The session that a line is about; one that was opened before the window has no beginning."""
-        session = self._sessions.get(key)
+        session = self.sessions.get(key)
         if session is None:
             box = self._box(raw, at, connects=True)
             if box is None:
                 return None
-            session = self._sessions[key] = box.open[key] = Session(box, None, at)
+            session = self.sessions[key] = box.open[key] = Session(box, None, at)
         return session
 
     def closed(self, raw: bytes, key: bytes, at: bytes, code: int | None) -> None:
@@ -259,7 +259,7 @@ class Boxes:
         if session is None:
             return
         box = session.box
-        self._sessions.pop(key, None)
+        self.sessions.pop(key, None)
         box.open.pop(key, None)
         box.seen.add(at)
         box.closed.add(at)
@@ -281,10 +281,10 @@ class Boxes:
 
     def restarted(self) -> None:
         """SteVe starts: what was open is gone without a word, and that says nothing about the way."""
-        for session in self._sessions.values():
+        for session in self.sessions.values():
             session.box.open.clear()
             session.box.cut_by_restart += 1
-        self._sessions.clear()
+        self.sessions.clear()
 
     def to_list(self) -> list[dict[str, Any]]:
         """All boxes, those that connected first."""

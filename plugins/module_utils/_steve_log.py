@@ -39,7 +39,8 @@ _SESSION = re.compile(
 #: A line about a message, which nearly all lines are, in one go: engine's stamp, SteVe's, id, session, direction.
 _MESSAGE = re.compile(
     rb"(?:(\d{4}-\d\d-\d\dT[\d:.]{8,18}Z) )?\[INFO \] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) [a-z.]+WebSocketLogger "
-    rb"(?:\([^)]*\) )?- \[chargeBoxId=([^,\]]{1,100}), sessionId=([^\],\s]{1,80})\] (?:(R)eceived|(S)ending): "
+    rb"(?:\([^)]*\) )?- \[chargeBoxId=([^,\]]{1,100}), sessionId=([^\],\s]{1,80})\] "
+    rb"(?:(R)eceived: (?:\[\s*2\s*,\s*\"[^\"]{0,100}\"\s*,\s*(\"BootNotification\"))?|Sending: )"
 )
 _TRAFFIC = {b"Received: ": b"R", b"Sending: ": b"S"}
 _CODE = re.compile(rb"CloseStatus\[code=(\d{1,5})")
@@ -135,13 +136,15 @@ class Reader:
         self.counts: dict[str, int] = {}
         self.without_id: dict[str, Tally] = {}
         self.pool = Tally()
-        self.lines = self.steve_lines = self.bytes = self.discounted = self.older = 0
+        self.bytes = self.discounted = self.older = 0
+        #: Lines about messages, all others, and those of the others that are SteVe's.
+        self.messages = self._others = self._others_of_steve = 0
         self.first: bytes | None = None
         self.last: bytes | None = None
         self.elsewhere: str | None = None
         self.wrong_path: str | None = None
         #: Pairs of SteVe's stamp and the engine's of the newest lines.
-        self.stamps: deque[tuple[bytes, bytes]] = deque(maxlen=200)
+        self.stamps: deque[tuple[bytes, bytes]] = deque(maxlen=20)
         #: Time that BootNotification was answered with, beside the stamp of that line.
         self.boot_answers: deque[tuple[bytes, str]] = deque(maxlen=20)
         self._discounts = tuple(discounts)
@@ -163,6 +166,16 @@ class Reader:
 
     # -- lines -----------------------------------------------------------------------------------------------
 
+    @property
+    def lines(self) -> int:
+        """Lines that were read."""
+        return self.messages + self._others
+
+    @property
+    def steve_lines(self) -> int:
+        """Those in SteVe's layout."""
+        return self.messages + self._others_of_steve
+
     def feed(self, chunk: bytes) -> None:
         """The next bytes of the log."""
         self.bytes += len(chunk)
@@ -173,12 +186,29 @@ class Reader:
             del lines[0]
             self._cut = False
         message, traffic, other = _MESSAGE.match, self._traffic, self._line
+        known, stamps = self.boxes.sessions, self.stamps
+        since, since_engine = self._since[False], self._since[True]
         for line in lines:
             match = message(line)
-            if match:
-                traffic(match, line)
-            else:
+            if match is None:
                 other(line)
+                continue
+            engine, stamp, raw, key, received, boot = match.groups()
+            session = known.get(key)
+            if engine is None:
+                at, windowed = stamp, stamp >= since
+            else:
+                at, windowed = engine, engine >= since_engine
+                stamps.append((stamp, engine))
+            self.last = at
+            # Nearly every line ends here: a message that is no BootNotification, nor the answer to one.
+            if windowed and session is not None and boot is None and (received or session.boot_call is None):
+                session.last = at
+                self.messages += 1
+                if received:
+                    session.received += 1
+            else:
+                traffic(line[match.end(5) if received else match.end() :], at, raw, key, received, windowed)
         if len(self._rest) > MAX_LINE:
             if not self._cut:
                 self._line(self._rest)
@@ -192,7 +222,7 @@ class Reader:
         self._rest = b""
 
     def _line(self, line: bytes) -> None:
-        self.lines += 1
+        self._others += 1
         if len(line) > MAX_LINE:
             line = line[:MAX_LINE]
         engine = None
@@ -206,7 +236,7 @@ class Reader:
             self._plain(line.rstrip(b"\r"), engine)
             return
         level, stamp, logger, message = split
-        self.steve_lines += 1
+        self._others_of_steve += 1
         at = stamp
         if engine is not None:
             at = engine
@@ -284,30 +314,18 @@ class Reader:
             if session is not None:
                 session.box.errors.add(at)
 
-    def _traffic(self, match: Any, line: bytes) -> None:
-        """The same as ``_line``, ``_websocket`` and ``_message`` for the commonest line."""
-        engine, stamp, raw, key, received, _sent = match.groups()
-        self.lines += 1
-        self.steve_lines += 1
-        at = engine or stamp
-        if engine is not None:
-            self.stamps.append((stamp, engine))
+    def _traffic(self, rest: bytes, at: bytes, raw: bytes, key: bytes, received: bytes | None, windowed: bool) -> None:
+        """A message that needs a closer look: the first of a session, a BootNotification, perhaps its answer."""
+        self.messages += 1
         if self.first is None:
             self.first = at
-        self.last = at
-        if at < self._since[engine is not None]:
+        if not windowed:
             self.older += 1
             return
         session = self.boxes.session(raw, key, at)
-        if session is None:
-            return
-        if received or session.boot_call is not None:
-            end = match.end()
-            if received is None or b'"BootNotification"' in line[end : end + 150]:
-                self._message(session, received is not None, line[end:MAX_LINE], at)
-                return
-            session.received += 1
-        session.last = at
+        if session is not None:
+            payload = rest[:MAX_LINE]
+            self._message(session, received is not None, payload[len(b"eceived: ") :] if received else payload, at)
 
     def _message(self, session: Session, received: bool, payload: bytes, at: bytes) -> None:
         """A message of a session; only of a BootNotification and its answer more is looked at."""
