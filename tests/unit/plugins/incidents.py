@@ -4,9 +4,9 @@
 
 """Real incidents of chargers that would not connect: their numbers, as in docs/limits.md, and where they were told.
 
-A: start and data base. B: bind address, network, NAT, firewall. C: DNS. D: TLS. E: reverse proxy, load balancer, tunnel.
-F: path, URL, transport. G: registration and id. H: subprotocol and handshake. J: messages. L: sessions that end. Numbers
-keep their gaps.
+A: start and data base. B: bind address, network, NAT, firewall. C: DNS. D: TLS. E: reverse proxy, load balancer,
+tunnel. F: path, URL, transport. G: registration and id. H: subprotocol and handshake. J: messages. L: sessions that
+end. Numbers keep their gaps.
 """
 
 from __future__ import annotations
