@@ -11,10 +11,10 @@ import select
 import stat
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Generator, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, failure
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
@@ -146,16 +146,17 @@ def _utc(seconds: float) -> str:
 
 def _read(argv: list[str], limits: Limits, reader: Reader) -> str | None:
     """Feed a command's output to the reader; why it is not whole, None when it is."""
-    for chunk in stream(argv, limits):
-        reader.feed(chunk)
-        if reader.bytes > limits.max_bytes:
-            return f"more than {limits.max_bytes} bytes: the newest lines were not read"
+    with closing(stream(argv, limits)) as chunks:
+        for chunk in chunks:
+            reader.feed(chunk)
+            if reader.bytes > limits.max_bytes:
+                return f"more than {limits.max_bytes} bytes: the newest lines were not read"
     if limits.left() <= 0:
         return "no time was left: the newest lines were not read"
     return None
 
 
-def stream(argv: list[str], limits: Limits) -> Iterator[bytes]:
+def stream(argv: list[str], limits: Limits) -> Generator[bytes, None, None]:
     """A command's output, both streams as they come, until its end or the deadline; the command is ended then.
 
     Docker writes what the container wrote to its standard error there too, so a failure of docker's own shows only by

@@ -451,8 +451,9 @@ CATALOGUE: tuple[Entry, ...] = (
     ),
     Entry(
         "basic-auth-refused", "handshake", FAIL, CHARGE_BOX, "The password is refused",
-        "The charge box has security profile 1 or 2 and the given password does not match.",
-        (*_IDS, "charge-box-unregistered"), ("probe",),
+        "The charge box has security profile 1 or 2, and the password that was given to the probe, or that the charger "
+        "itself sent, does not match.",
+        (*_IDS, "charge-box-unregistered"), ("probe", "log"),
         Remedy("Give charger and SteVe the same password.", "charger"),
         "log-line",
     ),

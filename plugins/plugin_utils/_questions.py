@@ -34,6 +34,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_log imp
     cause_needs,
     failed_start,
     start_evidence,
+    with_refused_passwords,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
     hop_text,
@@ -584,6 +585,9 @@ _QUESTIONS: dict[str, Question] = {
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
     "charge-box-id-near-miss": _near_miss,
+    "basic-auth-refused": lambda view: with_refused_passwords(
+        view, _charge_box_answers(BY_ID["basic-auth-refused"], view)
+    ),
     "charge-box-rejected": _by_status("charge-box-rejected", "rejected"),
     "charge-box-pending": _by_status("charge-box-pending", "pending"),
     "charge-box-id-case": _id_case,

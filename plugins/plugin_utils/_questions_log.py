@@ -22,6 +22,7 @@ MAX_SKEW_S = 60.0
 #: Sessions that last longer than SteVe's own idle timeout (2 h) drop for no timeout on the way.
 _LONGEST_S = 2 * 3600 * 1.1
 _LEAST_DROPS = 3
+_LEAST_KNOCKS = 2
 #: Without a period: so many drops whose sessions last less than this.
 _MANY_DROPS = 6
 _SHORT_S = 600.0
@@ -200,13 +201,47 @@ def _later(first: Any, second: Any) -> bool:
 
 def _basic_auth_missing(view: HostView, box: dict[str, Any]) -> Answer:
     del view
-    refused = box["refused"].get("basic-missing")
-    if not refused:
-        return Answer("pass")
-    if _later(refused["last"], box["connected"]["last"]):
-        # It came in since.
+    refused = _still_refused(box, "basic-missing")
+    if refused is None:
         return Answer("pass")
     return _seen(f"refused {refused['count']} times for want of a password, last at {refused['last']}", box)
+
+
+def _still_refused(box: dict[str, Any], reason: str) -> dict[str, Any] | None:
+    """Count and times of a box's refusals for a reason; None where it came in since, and for a single knock.
+
+    A charger that is refused tries again; somebody who tried once by hand does not.
+    """
+    refused: dict[str, Any] | None = box["refused"].get(reason)
+    if refused is None or refused["count"] < _LEAST_KNOCKS or _later(refused["last"], box["connected"]["last"]):
+        return None
+    return refused
+
+
+#: Why SteVe refused a password, in words.
+_PASSWORDS = {
+    "wrong-password": "the password is wrong", "empty-password": "the password is empty",
+    "wrong-user": "the user name is not the charge box id",
+    "no-password-stored": "the security profile in SteVe asks for a password and SteVe has none stored",
+    "basic-malformed": "the Authorization header cannot be read",
+}  # fmt: skip
+
+
+def with_refused_passwords(view: HostView, probed: list[Answer]) -> list[Answer]:
+    """What the probes say about passwords, and what the log says about those that chargers sent themselves."""
+    if view.part("log")["status"] != "ok":
+        return probed
+    told = {one for answer in probed if answer.status == "fail" for one in answer.charge_boxes}
+    rows = []
+    for box in _asked_boxes(view):
+        for reason, words in _PASSWORDS.items():
+            refused = _still_refused(box, reason)
+            if refused is not None and box["id"] not in told:
+                rows.append((box, _seen(f"refused {refused['count']} times, last at {refused['last']}: {words}", box)))
+                break
+    if not rows:
+        return probed
+    return [*(answer for answer in probed if answer.status == "fail"), *_merged("basic-auth-refused", rows)]
 
 
 def _session_flapping(view: HostView, box: dict[str, Any]) -> Answer:

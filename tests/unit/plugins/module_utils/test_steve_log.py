@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -219,11 +220,8 @@ def test_why_a_start_failed_in_every_release(tmp_path: Path, release: str, fault
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_a_taken_port_and_a_start_that_worked_after_it(tmp_path: Path, release: str) -> None:
     path = tmp_path / "steve.log"
-    with (
-        running_simulator(release=release) as other,
-        pytest.raises(StartError),
-        running_simulator(release=release, log_file=path, port=other.port),
-    ):
+    start = partial(running_simulator, release=release, log_file=path)
+    with running_simulator(release=release) as other, pytest.raises(StartError), start(port=other.port):
         pass
     assert read(path.read_text())["start"]["cause"] == "port-taken", path.read_text()
     with running_simulator(release=release, log_file=path):

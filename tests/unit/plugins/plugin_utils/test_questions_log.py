@@ -122,7 +122,8 @@ def dropping(*after: float, silence: float | None = 60, until: float = 30) -> st
     return text
 
 
-REFUSED = ago(50, NO_PASSWORD, "WARN")
+REFUSED = ago(50, NO_PASSWORD, "WARN") + ago(40, NO_PASSWORD, "WARN")
+WRONG = "de.rwth.idsg.steve.service.ChargePointService (qtp-1) - Invalid password attempt for ChargeBoxId 'CP-1'"
 QUICK = "".join(booted(when, f"q{when}") + about(when - 3, CLOSED, key=f"q{when}") for when in (300, 200, 100))
 PENDING = booted(100, status="PENDING")
 SILENT = about(600, OPENED)
@@ -130,6 +131,7 @@ SILENT = about(600, OPENED)
 BOXES: dict[str, tuple[str, dict[str, str]]] = {
     "healthy": (booted(600), {}),
     "refused for want of a password": (REFUSED, {"basic-auth-missing": "fail"}),
+    "knocked once without a password, by hand": (ago(50, NO_PASSWORD, "WARN"), {}),
     "refused, and connected since": (REFUSED + about(20, OPENED), {"boot-missing": "unknown"}),
     "cut after 60 s of silence": (dropping(70, 150, 90), {"session-flapping": "fail"}),
     "cut every 100 s": (dropping(100, 101, 100, silence=100), {"session-flapping": "fail"}),
@@ -161,6 +163,18 @@ def test_what_the_log_says_about_a_charge_box(text: str, wanted: dict[str, str])
     for item in findings["findings"]:
         assert item["charge_boxes"] == {"count": 1, "ids": ["CP-1"]}
         assert "CP-1" in item["message"] and item["evidence"][0]["source"] == "log"
+
+
+def test_the_password_that_the_charger_itself_sends_is_refused() -> None:
+    open_row = row("CP-1", "undetermined", None, candidates=["basic-auth-refused", "client-certificate-refused"])
+    probes = [probe(rows=[open_row]), probe("proxy", rows=[])]
+    text = ago(50, WRONG, "WARN") + ago(40, WRONG, "WARN")
+    found, statuses, findings = judge(up(text, probes=probes))
+    assert (found, statuses["basic-auth-refused"]) == (["basic-auth-refused"], "fail")
+    assert "the password is wrong" in findings["findings"][0]["evidence"][0]["detail"]
+    for healed in (ago(50, WRONG, "WARN"), text + about(20, OPENED), ""):
+        assert judge(up(healed, probes=probes))[1]["basic-auth-refused"] == "unknown"
+        assert judge(up(healed))[1]["basic-auth-refused"] == "pass"
 
 
 def test_the_period_stands_in_the_evidence() -> None:
