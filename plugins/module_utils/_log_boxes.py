@@ -17,6 +17,8 @@ from functools import lru_cache
 from statistics import median
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
+
 #: Charge boxes kept that connected, and ids kept that were only ever refused: anybody may knock with invented ids.
 MAX_BOXES = 2000
 MAX_STRANGERS = 500
@@ -132,8 +134,8 @@ class Box:
     auto_registered: bool = False
     cut_by_restart: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """As it stands in the document."""
+    def to_dict(self, *, whole: bool = True) -> dict[str, Any]:
+        """As it stands in the document; without its single sessions (None) unless it is wanted whole."""
         ended = [session.to_dict(closed, code) for session, closed, code in self.sessions]
         return {
             "id": self.id,
@@ -144,12 +146,16 @@ class Box:
             "transport_errors": self.errors.to_dict(),
             "boots": self.boots.to_dict(),
             "last_boot": None if self.boots.last is None else {"at": iso(self.boots.last), "status": self.boot_status},
-            "open": [session.to_dict(None, None) for session in list(self.open.values())[-_SHOWN_SESSIONS:]],
-            "sessions": ended[-_SHOWN_SESSIONS:],
+            "open": _shown(self.open) if whole else None,
+            "sessions": ended[-_SHOWN_SESSIONS:] if whole else None,
             "drops": drops(ended),
             "cut_by_restart": self.cut_by_restart,
             "auto_registered": self.auto_registered,
         }
+
+
+def _shown(sessions: dict[bytes, Session]) -> list[dict[str, Any]]:
+    return [session.to_dict(None, None) for session in list(sessions.values())[-_SHOWN_SESSIONS:]]
 
 
 def drops(ended: list[dict[str, Any]]) -> dict[str, Any]:
@@ -287,5 +293,7 @@ class Boxes:
         self.sessions.clear()
 
     def to_list(self) -> list[dict[str, Any]]:
-        """All boxes, those that connected first."""
-        return [box.to_dict() for box in (*self._boxes.values(), *self._strangers.values())]
+        """All boxes, those that connected first; single sessions only of those asked about, in any spelling."""
+        asked = {folded(one) for one in self._asked}
+        boxes = (*self._boxes.values(), *self._strangers.values())
+        return [box.to_dict(whole=not asked or folded(box.id) in asked) for box in boxes]

@@ -383,6 +383,14 @@ def test_invented_ids_are_bounded_and_push_nobody_out() -> None:
     assert read(many + session(OPENED, box_id="CP-asked"), "CP-asked")["boxes_left_out"] == 5
 
 
+def test_single_sessions_are_shown_of_the_boxes_that_were_asked_about() -> None:
+    text = session(OPENED) + session(CLOSED, at=5) + session(OPENED, box_id="other", key="k")
+    found = read(text, "cp-1")
+    assert len(box(found, "CP-1")["sessions"]) == 1 and box(found, "CP-1")["open"] == []
+    assert (box(found, "other")["sessions"], box(found, "other")["open"]) == (None, None)
+    assert box(found, "other")["connected"]["count"] == 1
+
+
 def test_endless_lines_are_cut_and_the_next_one_is_read() -> None:
     reader = Reader()
     for part in (session(OPENED).encode(), session("Received: [").strip().encode(), *[b"x" * 300_000] * 4, b"\n"):
