@@ -177,12 +177,12 @@ def stream(argv: list[str], limits: Limits) -> Generator[bytes, None, None]:
         ) from error
     ended, tail = False, b""
     try:
-        assert process.stdout is not None
+        output: Any = process.stdout
         while limits.left() > 0:
-            ready, _none, _no = select.select([process.stdout], [], [], min(limits.left(), 1.0))
+            ready, _none, _no = select.select([output], [], [], min(limits.left(), 1.0))
             if not ready:
                 continue
-            chunk = os.read(process.stdout.fileno(), _CHUNK)
+            chunk = os.read(output.fileno(), _CHUNK)
             if not chunk:
                 ended = True
                 break

@@ -127,6 +127,7 @@ WRONG = "de.rwth.idsg.steve.service.ChargePointService (qtp-1) - Invalid passwor
 QUICK = "".join(booted(when, f"q{when}") + about(when - 3, CLOSED, key=f"q{when}") for when in (300, 200, 100))
 PENDING = booted(100, status="PENDING")
 SILENT = about(600, OPENED)
+WELL = about(19000, OPENED, key="z") + about(100, HEARTBEAT, key="z")
 
 BOXES: dict[str, tuple[str, dict[str, str]]] = {
     "healthy": (booted(600), {}),
@@ -138,8 +139,7 @@ BOXES: dict[str, tuple[str, dict[str, str]]] = {
     "cut at any time, often": (dropping(20, 90, 31, 200, 7, 60, silence=None), {"session-flapping": "fail"}),
     "cut twice": (dropping(70, 150), {}),
     "cut at any time, seldom": (dropping(3000, 9000, 700, silence=None), {}),
-    "cut in the past, well since": (dropping(70, 150, 90, until=20000) + about(19000, OPENED, key="z")
-    + about(100, HEARTBEAT, key="z"), {}),
+    "cut in the past, well since": (dropping(70, 150, 90, until=20000) + WELL, {}),
     "drops once in three hours": (dropping(10800, 10800, 10800, silence=None), {}),
     "closed after boot, each time": (QUICK, {"closed-after-boot": "fail"}),
     "closed after boot, once": (booted(100) + about(97, CLOSED), {"closed-after-boot": "unknown"}),
