@@ -147,7 +147,9 @@ def _of_boxes(entry_id: str, look: Callable[[HostView, dict[str, Any]], Answer])
         boxes = _asked_boxes(view)
         if not boxes:
             return [Answer("skipped", "the log window holds nothing of the charge boxes that were asked about")]
-        answers = [(box, look(view, box)) for box in boxes]
+        # A document that was asked about other boxes holds no single sessions of these.
+        kept = Answer("unknown", "the observation was not asked about it and holds no sessions of it")
+        answers = [(box, kept if box["sessions"] is None else look(view, box)) for box in boxes]
         return _merged(entry_id, answers)
 
     return question

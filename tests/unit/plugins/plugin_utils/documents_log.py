@@ -47,9 +47,9 @@ def booted(seconds: float, key: str = "s1", status: str = "ACCEPTED") -> str:
     )  # fmt: skip
 
 
-def log(text: str) -> dict[str, Any]:
+def log(text: str, asked: str = "CP-1") -> dict[str, Any]:
     """The part of a host whose log holds these lines."""
-    reader = Reader(("CP-1",))
+    reader = Reader((asked,))
     reader.feed(text.encode())
     reader.close()
     found = reader.to_dict()

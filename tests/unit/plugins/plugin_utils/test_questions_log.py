@@ -186,6 +186,7 @@ def test_the_period_stands_in_the_evidence() -> None:
 def test_boxes_that_were_not_seen_or_not_asked_about_are_skipped(name: str) -> None:
     assert judge(up(booted(600).replace("CP-1", "CP-9")))[1][name] == "skipped"
     assert judge(up(booted(600), asked=[]))[1][name] == "skipped"
+    assert judge(up("", log=log(booted(600), "CP-9")))[1][name] == "unknown", "its sessions are not in the document"
     assert judge(up("", log=unknown("no permission")))[1][name] == "unknown"
 
 
@@ -216,7 +217,8 @@ def test_another_spelling_in_the_log_is_the_same_box() -> None:
 
 def test_remote_text_is_inert_in_what_is_told() -> None:
     odd = "CP\x1b[31m-1"
-    found = judge(up(REFUSED.replace("CP-1", odd), asked=[odd], registered=[odd]))[2]
+    text = REFUSED.replace("CP-1", odd)
+    found = judge(up("", log=log(UP + text, odd), asked=[odd], registered=[odd]))[2]
     (item,) = [item for item in found["findings"] if item["id"] == "basic-auth-missing"]
     assert "\x1b" not in item["message"] + item["evidence"][0]["detail"]
 
