@@ -91,7 +91,7 @@ class Project:
                 "ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine."
             ) from error
         if code != 0:
-            raise _failure(what, err)
+            raise failure(what, err)
         return out
 
     def load(self) -> bool:
@@ -158,7 +158,7 @@ class Project:
         return _compose.environment_drift(wanted, _compose.environment(container), image)
 
 
-def _failure(what: str, stderr: str) -> DockerUnavailable:
+def failure(what: str, stderr: str) -> DockerUnavailable:
     """Docker's own words, recognised where a person can act on them; cut and on one line."""
     lowered = stderr.lower()
     if "permission denied" in lowered:

@@ -4,8 +4,8 @@
 
 """Everything observable from one host in one call: the parts, their order and their deadlines.
 
-Looking leaves traces, so the order is fixed: containers and files, then SteVe's own lists, then the probes. With
-admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
+Looking leaves traces, so the order is fixed: containers and files, the log among them, then SteVe's own lists, then the
+probes. With admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
 Nothing here judges; that is the analyser's work on the controller.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -21,12 +22,15 @@ from urllib.parse import urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
+    _clock,
     _docker,
     _handshake,
     _ids,
+    _log_source,
     _nginx_look,
     _options,
     _probe,
+    _steve_log,
     _tls_chain,
     _webapi,
 )
@@ -39,11 +43,16 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("log", "clock", "sockets", "resources")
+_NOT_BUILT = ("sockets", "resources")
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
 #: Seconds that the look at nginx in a container may take.
 _NGINX_S = 20.0
+#: Seconds that reading the log may take, and that a program may which tells about the host's clock.
+_LOG_S = 20.0
+_CLOCK_S = 3.0
+#: Seconds by which our own knocks may stand beside their window in the log.
+_DISCOUNT_SLACK_S = 2.0
 #: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
 _WEB_API_S = 20.0
 _WEB_API_BOXES = 20
@@ -79,6 +88,10 @@ class Options:
     ca_path: str | None = None
     webapi: _webapi.Credential = field(default_factory=_webapi.Credential)
     webapi_scheme: str = "auto"
+    log_file: str | None = None
+    log_since: float = 86400.0
+    log_max_bytes: int = 32 * 1024 * 1024
+    log_discounts: list[_steve_log.Discount] = field(default_factory=list)
 
 
 def options_from(params: dict[str, Any]) -> Options:
@@ -102,6 +115,10 @@ def options_from(params: dict[str, Any]) -> Options:
         deadline=_options.seconds(params["deadline"], "deadline"),
         validate_certs=params["validate_certs"], ca_path=params["ca_path"],
         webapi=_webapi_credential(params), webapi_scheme=params.get("webapi_scheme") or "auto",
+        log_file=params.get("log_file") or None,
+        log_since=_options.seconds(params.get("log_since") or 86400.0, "log_since"),
+        log_max_bytes=_log_bytes(params.get("log_max_bytes")),
+        log_discounts=[_discount(item) for item in params.get("log_discounts") or []],
     )  # fmt: skip
 
 
@@ -111,6 +128,28 @@ def _single(params: dict[str, Any], ids: list[str]) -> bool:
     if single and len(ids) != 1:
         raise InputError("single", f"{len(ids)} ids are given in charge_box_id", "Give one id, or leave single away.")
     return single
+
+
+def _log_bytes(value: Any) -> int:
+    """The size cap of the log: between 64 KiB and 1 GiB."""
+    size = 32 * 1024 * 1024 if value is None else int(value)
+    if not 64 * 1024 <= size <= 1024**3:
+        raise InputError("log_max_bytes", f"{size} bytes", "Give between 65536 (64 KiB) and 1073741824 (1 GiB).")
+    return size
+
+
+def _discount(item: dict[str, Any]) -> _steve_log.Discount:
+    """What an earlier diagnosis asked: ``from``, ``to`` and ``ids``, as in a probe's side effects."""
+    try:
+        begin, end = (
+            datetime.strptime(str(item[key]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+            for key in ("from", "to")
+        )
+        ids = frozenset(str(one) for one in item.get("ids") or [])
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        advice = "Give from and to like 2026-11-23T01:02:03Z, and ids as a list."
+        raise InputError("log_discounts", "it holds something else than windows", advice) from error
+    return _steve_log.Discount(begin - _DISCOUNT_SLACK_S, end + 1 + _DISCOUNT_SLACK_S, ids)
 
 
 def _webapi_credential(params: dict[str, Any]) -> _webapi.Credential:
@@ -167,6 +206,9 @@ class Observer:
         self.nginx: _nginx_look.Look | None = None
         self.era: Era | None = options.era
         self.skipped_hops: dict[str, str] = {}
+        self.log: _steve_log.Reader | None = None
+        self.log_modified: float | None = None
+        self.host_begin_s = time.time()
 
     def observe(self) -> dict[str, Any]:
         """The observation document; never raises for what a host answers."""
@@ -176,6 +218,8 @@ class Observer:
         self._part("compose", self._compose)
         self._part("env", self._env)
         self._part("nginx", self._nginx)
+        self._part("log", self._log)
+        self._part("clock", self._clock)
         self._part("admin", self._admin)
         self._part("webapi", self._web_api)
         self._part("tls", self._tls)
@@ -183,6 +227,9 @@ class Observer:
         self._part("probes", self._probes)
         self._nginx_upstream(before_probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
+        if self.parts["clock"]["status"] == "ok":
+            # The controller takes the two ends between its own.
+            self.parts["clock"]["data"]["host"] = {"begin_s": self.host_begin_s, "end_s": time.time()}
         return {
             "schema": SCHEMA,
             "run_id": self.options.run_id,
@@ -288,6 +335,71 @@ class Observer:
         except Exception as error:  # what was read before must not be lost to a fault of ours
             reason = f"internal error {type(error).__name__} at {_where(error)}; please report it"
             part["data"]["upstream_now"] = {"servers": [], "errors": [], "errors_reason": reason}
+
+    def _log(self) -> dict[str, Any]:
+        now = time.time()
+        deadline = self.clock() + min(self._left(), _LOG_S)
+        limits = _log_source.Limits(now - self.options.log_since, self.options.log_max_bytes, deadline, self.clock)
+        if self.options.log_file:
+            source = {"kind": "file", "name": inert(self.options.log_file, 300)}
+            self.log, window = _log_source.read_file(self.options.log_file, limits, lambda: self._reader(limits))
+        else:
+            container = self._app_container()
+            source = {"kind": "container", "name": inert(str(container.get("Name") or "").lstrip("/"), 100)}
+            self.log, window = _log_source.read_container(container, limits, lambda: self._reader(limits))
+            if self.log.elsewhere and not self.log.steve_lines:
+                where = f"SteVe logs to {self.log.elsewhere} in the container, and its output shows only the banner"
+                raise SteveError("read SteVe's log", source["name"], where, "Give steve_log_file.", "log-elsewhere")
+        self.log_modified = window.pop("modified")
+        if self.log.lines and not self.log.steve_lines and self.log.start.state == "unknown":
+            raise SteveError(
+                "read SteVe's log", source["name"], f"none of its {self.log.lines} lines is in SteVe's layout",
+                "Correct steve_app_service or steve_log_file; a layout of your own cannot be read.", "log-foreign",
+            )  # fmt: skip
+        found = self.log.to_dict()
+        window = {"since": _iso(limits.since), "until": _iso(now), "first": found.pop("first"),
+                  "last": found.pop("last"), **window}  # fmt: skip
+        return {"source": source, "window": window, **found}
+
+    def _reader(self, limits: _log_source.Limits) -> _steve_log.Reader:
+        return _steve_log.Reader(self.options.charge_box_ids, limits.since, self.options.log_discounts)
+
+    def _app_container(self) -> dict[str, Any]:
+        """The container whose output is SteVe's log."""
+        if self.project is None:
+            raise Skipped("neither steve_project_dir nor steve_log_file is given")
+        if self.parts["compose"]["status"] != "ok":
+            reason = "the containers could not be read"
+            raise SteveError("read SteVe's log", self.options.app_service, reason, "See the compose part.")
+        container = self.project.container(self.options.app_service)
+        if container is None:
+            raise Skipped(f"the service {self.options.app_service} has no container")
+        return container
+
+    def _clock(self) -> dict[str, Any]:
+        found: list[dict[str, Any] | None] = []
+        left_out = [_clock.skipped("data-base", "its clock is read with a login only, and none is asked for")]
+        if self.log is None:
+            left_out.append(_clock.skipped("engine", "the log was not read"))
+        else:
+            found = [
+                _clock.against_engine(self.log.stamps),
+                _clock.told_to_chargers(self.log.boot_answers),
+                _clock.of_file(self.log.last, self.log_modified),
+            ]
+        timedatectl = self._said("timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
+        chronyc = self._said("chronyc", "-n", "tracking")
+        found.append(_clock.against_ntp(chronyc))
+        witnesses = [item for item in found if item is not None]
+        return {"witnesses": witnesses, "skipped": left_out, "ntp": _clock.ntp(timedatectl, chronyc)}
+
+    def _said(self, *argv: str) -> str | None:
+        """What a program says that only reads; None where it is not there or fails."""
+        try:
+            code, out, _err = _docker.run_command(list(argv), max(min(self._left(), _CLOCK_S), 0.1))
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return out if code == 0 else None
 
     def _admin(self) -> dict[str, Any]:
         if self.options.username is None or self.options.password is None:
@@ -517,6 +629,11 @@ def _where(error: BaseException) -> str:
         place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
+
+
+def _iso(seconds: float) -> str:
+    """Seconds since 1970 as UTC ISO 8601 with Z, whole seconds."""
+    return datetime.fromtimestamp(max(seconds, 0.0), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def utc_now() -> str:

@@ -48,6 +48,40 @@ options:
     description: Name of the data base's service in the compose project.
     type: str
     default: db
+  log_file:
+    description:
+      - SteVe's log file on this host, for installations without compose and for containers whose SteVe logs to a file.
+      - By default the output of the container of O(app_service) is read, which needs O(project_dir).
+    type: path
+  log_since:
+    description: Seconds that the log is read back. The start of SteVe is looked for in all that is read.
+    type: float
+    default: 86400
+  log_max_bytes:
+    description: Bytes of the log that are read at the most, the newest ones.
+    type: int
+    default: 33554432
+  log_discounts:
+    description:
+      - What this collection asked itself before, so that its own knocks are not taken for a charger's.
+      - With O(run_dir) it is filled from the runs beside that one.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      from:
+        description: When it began to ask, UTC.
+        type: str
+        required: true
+      to:
+        description: When it ended, UTC.
+        type: str
+        required: true
+      ids:
+        description: The charge box ids it asked about.
+        type: list
+        elements: str
+        default: []
   nginx_conf:
     description: Main configuration file of nginx.
     type: path
@@ -209,6 +243,10 @@ parts:
   description:
     - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The data of V(log) holds C(source), C(window), C(start) (the newest start of SteVe) and C(boxes), which has for
+      each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
+      C(silent_about) says what releases do not log. No message is kept.
+    - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
     - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
@@ -258,6 +296,19 @@ def main() -> None:
             "compose_files": {"type": "list", "elements": "path", "default": []},
             "app_service": {"type": "str", "default": "app"},
             "db_service": {"type": "str", "default": "db"},
+            "log_file": {"type": "path"},
+            "log_since": {"type": "float", "default": 86400},
+            "log_max_bytes": {"type": "int", "default": 33554432},
+            "log_discounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "from": {"type": "str", "required": True},
+                    "to": {"type": "str", "required": True},
+                    "ids": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "nginx_conf": {"type": "path", "default": "/etc/nginx/nginx.conf"},
             "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
             "username": {"type": "str"},

@@ -104,7 +104,7 @@ def _resolve(check: Check, by_id: dict[str, list[Check]], done: set[int]) -> Non
     blockers: list[str] = []
     # The public hop repeats what the proxy of the host does.
     repeated = (f"{check.entry.id}@proxy",) if check.answer.hop == "public" and check.answer.vantage else ()
-    for need in (*check.entry.needs, *repeated):
+    for need in (*check.entry.needs, *check.answer.needs, *repeated):
         for needed in _needed(need, check, by_id):
             _resolve(needed, by_id, done)
             if needed.failing and _concerns(needed, check):

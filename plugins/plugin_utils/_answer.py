@@ -25,6 +25,8 @@ class Answer:
         charge_boxes: ids concerned.
         aside: True for what is wrong beside the way that was taken, such as one of two addresses. It is a warning and
             explains nothing else that was seen.
+        needs: ids of entries that explain this answer beside those of the catalogue, such as the cause that a log
+            names.
     """
 
     status: str
@@ -35,6 +37,7 @@ class Answer:
     evidence: tuple[dict[str, str], ...] = ()
     charge_boxes: tuple[str, ...] = ()
     aside: bool = False
+    needs: tuple[str, ...] = ()
 
 
 Question = Callable[[HostView], "list[Answer]"]

@@ -159,9 +159,14 @@ CATALOGUE: tuple[Entry, ...] = (
         ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
         Remedy("Wait until steve_start_deadline has passed, then diagnose again.", "operator"),
     ),
-    _later("app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
-           "The container runs or ended, but SteVe gave up during its start.", ("compose-project-missing",),
-           Remedy("Repair the cause named in the log.", "operator")),
+    Entry(
+        "app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
+        "SteVe gave up during its start; its port is closed whatever the container's state is.",
+        ("compose-project-missing", "app-restarting"), ("log",),
+        Remedy(
+            "Repair the cause named in the evidence, then start the app service again; its log says more.", "operator",
+        ),
+    ),
     _later("app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
            "The kernel ended SteVe because the container's memory limit was reached.", ("compose-project-missing",),
            Remedy("Raise the memory limit of the app service.", "operator")),
@@ -184,13 +189,25 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Start or unfreeze the data base; SteVe recovers by itself within seconds.", "operator"),
         "log-line",
     ),
-    _later("db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
-           "Password or rights of SteVe's data base user differ from what the data base knows.",
-           ("compose-project-missing",),
-           Remedy("Give both sides the same password; a data volume keeps the one it was created with.", "operator")),
-    _later("db-time-zone", "app", FAIL, HOST, "Data base and SteVe disagree on the time zone",
-           "SteVe refuses to start while the data base's offset differs from UTC.", ("compose-project-missing",),
-           Remedy("Run the data base in UTC.", "operator")),
+    Entry(
+        "db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
+        "User, password or rights of SteVe's data base user differ from what the data base knows, so SteVe does not "
+        "start. A data volume keeps the users it was created with, whatever the compose file says since.",
+        ("compose-project-missing",), ("log",),
+        Remedy(
+            "Give both sides the same password: correct it in SteVe's configuration, or set it in the data base with "
+            "ALTER USER. Do not recreate the volume: it holds the charge boxes and transactions.", "operator",
+        ),
+    ),
+    Entry(
+        "db-time-zone", "app", FAIL, HOST, "Data base and SteVe disagree on the time zone",
+        "SteVe runs in UTC and refuses to start while the data base's time zone has another offset.",
+        ("compose-project-missing",), ("log",),
+        Remedy(
+            "Run the data base in UTC (default-time-zone = '+00:00', and no TZ in its environment) and start both "
+            "again; SteVe itself must not be set to local time.", "operator",
+        ),
+    ),
     _later("disk-full", "app", FAIL, HOST, "A disk is full",
            "Data base or logs can no longer be written.", (),
            Remedy("Make room on the file system named in the evidence.", "operator")),
@@ -457,13 +474,18 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Switch the charger to OCPP 1.6 JSON.", "charger"),
         "log-line",
     ),
-    _later("basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
-           "Its security profile asks for HTTP Basic.", ("charge-box-unregistered",),
-           Remedy("Enter the password in the charger.", "charger")),
+    Entry(
+        "basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
+        "Its security profile in SteVe asks for HTTP Basic, and its requests arrive without. Something in front may "
+        "drop the Authorization header as well.",
+        ("charge-box-unregistered", "proxy-authorization-stripped@proxy"), ("log",),
+        Remedy("Enter the password in the charger, or set its security profile in SteVe to 0.", "charger"),
+    ),
     Entry(
         "basic-auth-refused", "handshake", FAIL, CHARGE_BOX, "The password is refused",
-        "The charge box has security profile 1 or 2 and the given password does not match.",
-        (*_IDS, "charge-box-unregistered"), ("probe",),
+        "The charge box has security profile 1 or 2, and the password that was given to the probe, or that the charger "
+        "itself sent, does not match.",
+        (*_IDS, "charge-box-unregistered"), ("probe", "log"),
         Remedy("Give charger and SteVe the same password.", "charger"),
         "log-line",
     ),
@@ -494,16 +516,43 @@ CATALOGUE: tuple[Entry, ...] = (
             "nothing arrives, probe from the charger's network: steve_vantage_hosts.", "charger",
         ),
     ),
-    _later("session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
-           "Something cuts the connection at regular times.", _IDS,
-           Remedy("Look for idle timeouts on the way.", "network")),
-    _later("closed-after-boot", "session", FAIL, CHARGE_BOX, "It closes right after the boot answer",
-           "The charger dislikes the answer; often the clock.", _IDS, Remedy("Check the clocks.", "charger")),
-    _later("boot-missing", "session", WARN, CHARGE_BOX, "Connected, but no BootNotification",
-           "A charger need not boot again after a reconnect.", _IDS, Remedy("Power-cycle the charger.", "charger")),
-    _later("boot-not-accepted", "session", FAIL, CHARGE_BOX, "The boot was not accepted",
-           "SteVe answered Pending or Rejected.", _IDS,
-           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    Entry(
+        "session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
+        "Something ends the connection: at regular times it is a timeout, in a proxy, a NAT or the charger itself; at "
+        "others the charger's link. Code 1006 means that it was cut, other codes that one side closed it.",
+        (*_IDS, "duplicate-session", "closed-after-boot", "proxy-timeout-short"), ("log",),
+        Remedy(
+            "Compare the period in the evidence with the idle timeouts on the way (nginx: 60 s unless set), and let "
+            "the charger send its WebSocket ping or Heartbeat more often than the shortest of them.", "network",
+        ),
+    ),
+    Entry(
+        "closed-after-boot", "session", FAIL, CHARGE_BOX, "It closes right after the boot answer",
+        "The session ends within seconds of the answer to BootNotification, each time: the charger dislikes the answer "
+        "(its time, its status or its interval) or cannot live with what SteVe asks next.",
+        (*_IDS, "clock-skew", "boot-not-accepted"), ("log",),
+        Remedy(
+            "Check the clocks and the registration status first; then read the charger's own log of that second.",
+            "charger",
+        ),
+    ),
+    Entry(
+        "boot-missing", "session", WARN, CHARGE_BOX, "Connected, but it says nothing",
+        "The session is open and neither a BootNotification nor another message came. A charger need not boot again "
+        "after a reconnect, so one that is idle may be well.",
+        (*_IDS, "duplicate-session"), ("log",),
+        Remedy("Power-cycle the charger; a BootNotification should follow within 30 seconds.", "charger"),
+    ),
+    Entry(
+        "boot-not-accepted", "session", FAIL, CHARGE_BOX, "Its BootNotification was not accepted",
+        "SteVe answered Pending or Rejected, or the charge box was deleted while it was connected. Most chargers do "
+        "nothing until they are accepted, and ask again only after the interval (four hours by default).",
+        (*_IDS, "charge-box-rejected", "charge-box-pending"), ("log", "admin"),
+        Remedy(
+            "Set the registration status to Accepted: in SteVe, or as registration_status: accepted in "
+            "steve_charge_boxes; then restart the charger.", "steve_chargebox", _TO_BOXES,
+        ),
+    ),
     Entry(
         "duplicate-session", "session", FAIL, CHARGE_BOX, "Two sessions share one id",
         "Two chargers use one id, or one came back before SteVe noticed that its old connection was dead (a ping every "
@@ -514,8 +563,16 @@ CATALOGUE: tuple[Entry, ...] = (
         ),
     ),
     # -- time -----------------------------------------------------------------------------------------------
-    _later("clock-skew", "time", FAIL, HOST, "The clock is wrong",
-           "Chargers take their time from SteVe.", (), Remedy("Synchronise the host's clock.", "operator")),
+    Entry(
+        "clock-skew", "time", FAIL, HOST, "SteVe's clock is wrong",
+        "Chargers take their time from SteVe's boot answer and heartbeats: transactions get wrong times, tariffs and "
+        "certificates are judged by it, and some chargers close the connection.",
+        (), ("clock",),
+        Remedy(
+            "Synchronise the host's clock (timedatectl set-ntp true, or chrony); a container has no clock of its own "
+            "unless something in it fakes the time.", "operator",
+        ),
+    ),
     # -- credentials ----------------------------------------------------------------------------------------
     Entry(
         "admin-login-refused", "credentials", FAIL, HOST, "The admin sign-in is refused",

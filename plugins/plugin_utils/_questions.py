@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
     _questions_boxes,
+    _questions_log,
     _questions_network,
     _questions_nginx,
     _questions_tls,
@@ -31,6 +32,12 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     Entry,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_boxes import box_message, not_listed
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_log import (
+    cause_needs,
+    failed_start,
+    start_evidence,
+    with_refused_passwords,
+)
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
     hop_text,
     open_between,
@@ -315,7 +322,8 @@ def _app_not_running(view: HostView) -> list[Answer]:
         Answer(
             "fail",
             message=f"SteVe's container is {app['state']}.",
-            evidence=({"source": "compose", "detail": _state(app)},),
+            evidence=({"source": "compose", "detail": _state(app)}, *start_evidence(view)),
+            needs=cause_needs(view, "app-failed-to-start"),
         )
     ]
 
@@ -335,7 +343,8 @@ def _app_restarting(view: HostView) -> list[Answer]:
         Answer(
             "fail",
             message="SteVe's container restarts again and again.",
-            evidence=({"source": "compose", "detail": _state(app)},),
+            evidence=({"source": "compose", "detail": _state(app)}, *start_evidence(view)),
+            needs=cause_needs(view),
         )
     ]
 
@@ -359,6 +368,7 @@ def _app_starting(view: HostView) -> list[Answer]:
                 {"source": "compose", "detail": _state(app)},
                 *probe_evidence(direct.endpoint.get("evidence"), direct),
             ),
+            needs=cause_needs(view, "app-failed-to-start"),
         )
     ]
 
@@ -385,6 +395,9 @@ def _db_unreachable(view: HostView) -> list[Answer]:
         evidence += probe_evidence(suspected[0].get("evidence"), probe)
     if admin.get("code") == "admin-no-data-base":
         evidence.append({"source": "admin", "detail": inert(admin["reason"], 300)})
+    failure = failed_start(view)
+    if failure is not None and failure["cause"] == "db-unreachable":
+        evidence += start_evidence(view)
     database = view.service("db")
     app = view.service("app")
     if database is not None and database["state"] not in ("running", "restarting"):
@@ -392,6 +405,9 @@ def _db_unreachable(view: HostView) -> list[Answer]:
         return [
             Answer("fail", message=f"SteVe's data base container is {database['state']}.", evidence=tuple(evidence))
         ]
+    if failure is not None and failure["cause"] == "db-unreachable":
+        message = "SteVe failed to start because it does not reach its data base."
+        return [Answer("fail", message=message, evidence=tuple(evidence))]
     if evidence:
         where = "no data base container is known" if database is None else "its container runs"
         return [Answer("unknown", f"SteVe answers as without its data base, but {where}", evidence=tuple(evidence))]
@@ -444,9 +460,13 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    "basic-auth-refused": lambda view: with_refused_passwords(
+        view, _charge_box_answers(BY_ID["basic-auth-refused"], view)
+    ),
     "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
     **_questions_boxes.QUESTIONS,
+    **_questions_log.QUESTIONS,
     **_questions_network.QUESTIONS,
     **_questions_nginx.QUESTIONS,
     **_questions_tls.QUESTIONS,

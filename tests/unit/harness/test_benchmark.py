@@ -13,7 +13,7 @@ import pytest
 
 from tests.benchmark import __main__ as benchmark
 
-SMALL = ["--ids", "40", "--shell-ids", "3", "--rounds", "1", "--without-nginx"]
+SMALL = ["--ids", "40", "--shell-ids", "3", "--rounds", "1", "--log-lines", "1000", "--without-nginx"]
 
 
 def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +31,7 @@ def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.Captu
         "when every id is refused",
         "sending, receiving, waiting",
         "Python's, without nginx",
+        "SteVe's log: 1,000 lines of 40 ids in",
     ):
         assert line in printed
 
