@@ -126,9 +126,16 @@ options:
     type: float
     default: 10
   deadline:
-    description: Seconds for the whole call.
+    description: Seconds for the whole call, O(start_deadline) apart.
     type: float
     default: 60
+  start_deadline:
+    description:
+      - Seconds after the start of SteVe's container for which a port that does not answer yet is waited for. They are
+        not part of O(deadline). A container that is stopped or restarted meanwhile is waited for no longer.
+      - V(0) waits for nothing.
+    type: float
+    default: 0
   era:
     description: Release of SteVe, such as V(3.14.1), or V(runbook). By default it is detected.
     type: str
@@ -201,6 +208,12 @@ parts:
   description:
     - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The data of V(compose) has C(services), with facts of the newest container of each, but no environment, and
+      C(waited), how long a starting SteVe was waited for.
+    - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
+      of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
+    - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
+      SteVe, docker and data base, the memory, and how many processes of the container were killed for memory.
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
   returned: without run_dir
@@ -254,6 +267,7 @@ def main() -> None:
             "ca_path": {"type": "path"},
             "timeout": {"type": "float", "default": 10},
             "deadline": {"type": "float", "default": 60},
+            "start_deadline": {"type": "float", "default": 0},
             "era": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "host": {"type": "str"},

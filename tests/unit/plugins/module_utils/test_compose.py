@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils import _compose
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, Project
+from ansible_collections.chargeops.steve.plugins.module_utils._env_reach import Given
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 
 # Shape of docker inspect, Engine API 1.41 (docker.io 20.10), compose 2.26; only what is read.
@@ -82,8 +83,10 @@ def test_facts_of_a_container() -> None:
 def test_drift_names_keys_and_never_values() -> None:
     found = project()
     found.load()
-    drift = found.environment_drift("app")
-    assert drift == {"added": ["ADDED"], "changed": ["AUTH_PASSWORD"], "removed": ["GONE"]}
+    seen = found.environment("app", "db", Given())
+    drift = {kind: seen[kind] for kind in ("added", "changed", "removed", "definitions_changed")}
+    assert drift == {"added": ["ADDED"], "changed": ["AUTH_PASSWORD"], "removed": ["GONE"], "definitions_changed": []}
+    assert "s3cret" not in json.dumps(seen) and "value" not in json.dumps(seen["names"])
 
 
 def test_a_dollar_that_compose_writes_twice_is_no_drift() -> None:
@@ -115,7 +118,7 @@ def test_composes_own_words_are_withheld_because_they_can_hold_values() -> None:
     found = project(compose=(1, "", "invalid interpolation format for environment.AUTH_PASSWORD: s3cret-value"))
     found.load()
     with pytest.raises(DockerUnavailable) as caught:
-        found.environment_drift("app")
+        found.environment("app", "db", Given())
     assert "s3cret" not in str(caught.value)
 
 
