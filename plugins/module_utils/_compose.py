@@ -33,7 +33,7 @@ DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 #: (``Bind for 0.0.0.0:8180 failed: port is already allocated``), 28 the whole mapping.
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 _PLACE = re.compile(
-    r"(?:Bind for|listen tcp[46]?|failed to bind host port(?: for)?) \[?([0-9a-fA-F.:]*?)\]?:(\d{1,5})\b"
+    r"(?:Bind for|listen tcp[46]?|failed to bind host port(?: for)?) (?:\[([0-9a-fA-F:.]+)\]|([\d.]*|::)):(\d{1,5})\b"
 )
 _QUOTED = re.compile(r"""(["'`])(?:\\.|(?!\1).)*\1""", re.DOTALL)
 _DEFINITION = re.compile(r"(-D[A-Za-z0-9_.-]+=)\S+")
@@ -129,8 +129,8 @@ def start_error(container: dict[str, Any]) -> dict[str, Any] | None:
             text = text.replace(value, "(hidden)")
     return {
         "kind": "port-taken" if taken else "other",
-        "address": place.group(1) if place else None,
-        "port": int(place.group(2)) if place else None,
+        "address": place.group(1) or place.group(2) if place else None,
+        "port": int(place.group(3)) if place else None,
         "text": inert(text, 300),
     }
 

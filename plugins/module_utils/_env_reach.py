@@ -55,7 +55,7 @@ def definitions(words: list[str], environment: dict[str, str]) -> dict[str, str 
     """
     result: dict[str, str | None] = {}
     for name in _JVM_OPTIONS:
-        result.update(_defined([environment.get(name, "")], {}, in_shell=False))
+        result.update(_defined(_split(environment.get(name, "") + " "), {}, in_shell=False))
     result.update(_defined(words, environment, in_shell=True))
     return result
 
@@ -64,7 +64,7 @@ def _defined(words: list[str], environment: dict[str, str], in_shell: bool) -> d
     result: dict[str, str | None] = {}
     for word in words:
         # Only a shell expands variables, and a shell's command is one word with blanks in it.
-        parts = _split(word)
+        parts = [word] if word.startswith("-D") else _split(word)
         expanding = in_shell and len(parts) > 1
         for part in parts:
             match, whole = _DEFINITION.fullmatch(part), _WHOLE_VARIABLE.fullmatch(part)
@@ -77,8 +77,8 @@ def _defined(words: list[str], environment: dict[str, str], in_shell: bool) -> d
 
 
 def _split(word: str) -> list[str]:
-    """The words of a shell command; a single word stays as it is."""
-    if not re.search(r"\s", word) or word.startswith("-D"):
+    """The words of a shell's or the JVM's command; what has no blank stays as it is."""
+    if not re.search(r"\s", word):
         return [word]
     try:
         return shlex.split(word)
