@@ -283,6 +283,8 @@ class Observer:
         waited = _starting.wait(state, lambda: _starting.look(endpoint), self.options.start_deadline)
         self.waited_s = waited["waited_s"]
         project.deadline = self.clock() + min(self._left(), 20.0)
+        if self.waited_s:
+            project.load()
         return waited
 
     def _port_holders(self, app: dict[str, Any] | None) -> list[str]:

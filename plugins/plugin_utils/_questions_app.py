@@ -347,7 +347,16 @@ def _app_port_not_published(view: HostView) -> list[Answer]:
     closed = [inert(item, 20) for item in app.get("unpublished") or []][:5]
     detail = f"published: {', '.join(shown) or 'nothing'}; not published: {', '.join(closed) or 'nothing is exposed'}"
     message = f"The public URL needs port {port} of this host, and SteVe's container does not publish it."
-    return [Answer("fail", message=message, evidence=({"source": "compose", "detail": detail},))]
+    return [Answer("fail", message=message, evidence=({"source": "compose", "detail": detail}, *_not_recreated(view)))]
+
+
+def _not_recreated(view: HostView) -> tuple[dict[str, str], ...]:
+    """That the files say something else than the container that runs, where compose's own hash tells."""
+    env = view.part("env")
+    if not (((env["data"] or {}) if env["status"] == "ok" else {}).get("config_hash") or {}).get("differs"):
+        return ()
+    detail = "the compose files describe another container than the one that runs: docker compose up -d recreates it"
+    return ({"source": "compose", "detail": detail},)
 
 
 def _app_loopback_only(view: HostView) -> list[Answer]:
@@ -374,7 +383,7 @@ def _app_loopback_only(view: HostView) -> list[Answer]:
     evidence = evidence if published else []
     evidence += [{"source": "sockets", "detail": _owner(row)} for row in (listeners or [])[:3]]
     message = f"The public URL needs port {port} of this host, which is open to this host alone."
-    return [Answer("fail", message=message, evidence=tuple(evidence))]
+    return [Answer("fail", message=message, evidence=(*evidence, *_not_recreated(view)))]
 
 
 def is_loopback(place: str) -> bool:

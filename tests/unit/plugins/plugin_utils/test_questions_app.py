@@ -188,6 +188,13 @@ def test_a_port_that_is_not_published_is_the_cause_of_the_refusals(ports: list[d
     assert statuses(result, "tcp-refused") == {"blocked", "skipped"}
 
 
+def test_a_compose_file_that_was_changed_and_not_applied_is_a_hint() -> None:
+    app, changed = service(unpublished=["8180/tcp"]), {"container": "x", "files": "y", "differs": True, "reason": None}
+    document = straight(*DOWN, app=app, admin=unknown("refused"), env=ok(environment(config_hash=changed)))
+    assert "up -d recreates it" in details(judge(document))
+    assert "recreates" not in details(judge(straight(*DOWN, app=app, admin=unknown("refused"))))
+
+
 def test_a_port_of_a_container_that_is_down_is_not_asked_about() -> None:
     result = judge(straight(*DOWN, app=service("exited"), admin=unknown("refused")))
     assert found(result) == [("app-not-running", "fail")]
