@@ -24,12 +24,16 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
     _clock,
     _docker,
+    _env_reach,
     _handshake,
     _ids,
     _log_source,
     _nginx_look,
     _options,
     _probe,
+    _resources,
+    _socket_owners,
+    _starting,
     _steve_log,
     _tls_chain,
     _webapi,
@@ -43,7 +47,6 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("sockets", "resources")
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
 #: Seconds that the look at nginx in a container may take.
@@ -56,6 +59,10 @@ _DISCOUNT_SLACK_S = 2.0
 #: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
 _WEB_API_S = 20.0
 _WEB_API_BOXES = 20
+#: Seconds that the look for the owners of sockets may take.
+_SOCKETS_S = 3.0
+#: A data base that was installed without docker keeps its files here, in every distribution's package.
+_DATA_BASE_DIR = "/var/lib/mysql"
 _STRAIGHT = "the public URL leads straight to SteVe's own port"
 
 
@@ -84,6 +91,7 @@ class Options:
     era: Era | None = None
     timeout: float = 10.0
     deadline: float = 60.0
+    start_deadline: float = 0.0
     validate_certs: bool = True
     ca_path: str | None = None
     webapi: _webapi.Credential = field(default_factory=_webapi.Credential)
@@ -113,6 +121,7 @@ def options_from(params: dict[str, Any]) -> Options:
         subprotocols=params["subprotocols"], era=_options.era(params["era"]),
         timeout=_options.seconds(params["timeout"], "timeout"),
         deadline=_options.seconds(params["deadline"], "deadline"),
+        start_deadline=_start_deadline(params.get("start_deadline")),
         validate_certs=params["validate_certs"], ca_path=params["ca_path"],
         webapi=_webapi_credential(params), webapi_scheme=params.get("webapi_scheme") or "auto",
         log_file=params.get("log_file") or None,
@@ -150,6 +159,11 @@ def _discount(item: dict[str, Any]) -> _steve_log.Discount:
         advice = "Give from and to like 2026-11-23T01:02:03Z, and ids as a list."
         raise InputError("log_discounts", "it holds something else than windows", advice) from error
     return _steve_log.Discount(begin - _DISCOUNT_SLACK_S, end + 1 + _DISCOUNT_SLACK_S, ids)
+
+
+def _start_deadline(value: Any) -> float:
+    """Seconds, 0 for not waiting."""
+    return _options.seconds(value, "start_deadline") if value else 0.0
 
 
 def _webapi_credential(params: dict[str, Any]) -> _webapi.Credential:
@@ -209,14 +223,15 @@ class Observer:
         self.log: _steve_log.Reader | None = None
         self.log_modified: float | None = None
         self.host_begin_s = time.time()
+        self.waited_s = 0.0
 
     def observe(self) -> dict[str, Any]:
         """The observation document; never raises for what a host answers."""
         collected_at = utc_now()
-        for name in _NOT_BUILT:
-            self._part(name, _not_built)
         self._part("compose", self._compose)
         self._part("env", self._env)
+        self._part("sockets", self._sockets)
+        self._part("resources", self._resources)
         self._part("nginx", self._nginx)
         self._part("log", self._log)
         self._part("clock", self._clock)
@@ -246,6 +261,7 @@ class Observer:
                 "public_ws_url": self.options.public_ws_url,
                 "admin": self.options.username is not None,
                 "probe_charge_box_id": self.options.probe_charge_box_id,
+                "start_deadline_s": self.options.start_deadline or None,
             },
             "parts": {name: self.parts[name] for name in PART_NAMES},
             "changed": False,
@@ -273,7 +289,8 @@ class Observer:
         self.parts[name] = part
 
     def _left(self) -> float:
-        return max(self.options.deadline - (self.clock() - self.started), 0.0)
+        """Seconds of the deadline that are left; waiting for a starting SteVe is not part of them."""
+        return max(self.options.deadline - (self.clock() - self.started - self.waited_s), 0.0)
 
     def _compose(self) -> dict[str, Any]:
         directory = self.options.project_dir
@@ -287,14 +304,89 @@ class Observer:
             clock=self.clock,
         )
         found = self.project.load()
+        waited = self._wait(self.project) if self.options.start_deadline and self._may_open(self.project) else None
+        services = self.project.services()
         return {
             "project_dir": directory,
             "has_compose_file": self.project.has_compose_file(),
             "has_containers": found,
             "app_service": self.options.app_service,
             "db_service": self.options.db_service,
-            "services": self.project.services(),
+            "services": services,
+            "other_projects": self.project.other_directories(),
+            "port_holders": self._port_holders(services.get(self.options.app_service)),
+            "waited": waited,
         }
+
+    def _may_open(self, project: _docker.Project) -> bool:
+        """Whether SteVe's port can open at all: one of this host that its container does not publish never does."""
+        app = project.services().get(self.options.app_service)
+        direct = urlsplit(self.options.url)
+        if app is None or not _is_local(direct.hostname or "") or app["network_mode"] == "host":
+            return app is not None
+        return any(item["port"] == _port(direct) for item in app["ports"])
+
+    def _wait(self, project: _docker.Project) -> dict[str, Any]:
+        """Wait for a SteVe that is starting; its time is counted apart from the deadline."""
+
+        def state() -> dict[str, Any] | None:
+            project.deadline = self.clock() + min(self._left() + self.clock() - begin, 20.0)
+            project.load()
+            return project.services().get(self.options.app_service)
+
+        begin = self.clock()
+        direct = urlsplit(self.options.url)
+        path = (direct.path.rstrip("/") or "") + "/manager/signin"
+        endpoint = _starting.Endpoint(direct.hostname or "", _port(direct), direct.scheme == "https", path)
+        waited = _starting.wait(state, lambda: _starting.look(endpoint), self.options.start_deadline)
+        self.waited_s = waited["waited_s"]
+        project.deadline = self.clock() + min(self._left(), 20.0)
+        if self.waited_s:
+            project.load()
+        return waited
+
+    def _port_holders(self, app: dict[str, Any] | None) -> list[str]:
+        """Containers that publish the port which the app could not get."""
+        error = (app or {}).get("error") or {}
+        if self.project is None or error.get("kind") != "port-taken" or not error.get("port"):
+            return []
+        return self.project.publishing(error["port"])
+
+    def _sockets(self) -> dict[str, Any]:
+        return _socket_owners.look(self.clock() + min(self._left(), _SOCKETS_S), self.clock)
+
+    def _resources(self) -> dict[str, Any]:
+        container_id = self.project.container_id(self.options.app_service) if self.project else None
+        return {
+            **_resources.file_systems(self._places()),
+            "memory": _resources.host_memory(),
+            "oom_kills": _resources.oom_kills(container_id) if container_id else None,
+        }
+
+    def _places(self) -> list[tuple[str, str]]:
+        """Role and directory of what has to be written, and of what fills up as a rule."""
+        places = [("root", "/"), ("tmp", "/tmp")]  # noqa: S108
+        log_file = getattr(self.options, "log_file", None)
+        if log_file:
+            places.append(("log", os.path.dirname(str(log_file)) or "/"))
+        if self.options.project_dir:
+            places.append(("project", self.options.project_dir))
+        elif os.path.isdir(_DATA_BASE_DIR):
+            places.append(("data base", _DATA_BASE_DIR))
+        if self.project is not None and self.parts["compose"]["status"] == "ok":
+            root = self._docker_root(self.project)
+            places += [("docker", root)] if root else []
+            places += [("data base", path) for path in self.project.mounts(self.options.db_service)]
+            places += [("app", path) for path in self.project.mounts(self.options.app_service)]
+        return places
+
+    @staticmethod
+    def _docker_root(project: _docker.Project) -> str | None:
+        """The engine's directory; the other places are looked at without it too."""
+        try:
+            return project.root_directory()
+        except _docker.DockerUnavailable:
+            return None
 
     def _env(self) -> dict[str, Any]:
         if self.project is None:
@@ -308,7 +400,11 @@ class Observer:
             )
         if self.project.container(self.options.app_service) is None:
             raise Skipped(f"the service {self.options.app_service} has no container")
-        return self.project.environment_drift(self.options.app_service)
+        options = self.options
+        given = _env_reach.Given(
+            options.username, options.password, options.webapi.username, options.webapi.password or options.webapi.token
+        )
+        return self.project.environment(options.app_service, options.db_service, given)
 
     def _nginx(self) -> dict[str, Any]:
         if not self.options.public_ws_url:
@@ -424,6 +520,7 @@ class Observer:
             "era": data["era"],
             "notes": data.get("notes") or [],
             "sessions_error": data.get("sessions_error"),
+            "shipped_password": self.options.password == _env_reach.SHIPPED["AUTH_PASSWORD"],
         }
 
     def _tls(self) -> list[dict[str, Any]]:
@@ -615,10 +712,6 @@ class Observer:
             and not nginx["data"].get("errors")
             and not nginx["data"].get("extensions_header_touched")
         )
-
-
-def _not_built() -> None:
-    raise Skipped("not built yet")
 
 
 def _where(error: BaseException) -> str:

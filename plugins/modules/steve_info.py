@@ -168,9 +168,16 @@ options:
     type: float
     default: 10
   deadline:
-    description: Seconds for the whole call.
+    description: Seconds for the whole call, O(start_deadline) apart.
     type: float
     default: 60
+  start_deadline:
+    description:
+      - Seconds after the start of SteVe's container for which a port that does not answer yet is waited for. They are
+        not part of O(deadline). A container that is stopped or restarted meanwhile is waited for no longer.
+      - V(0) waits for nothing.
+    type: float
+    default: 0
   era:
     description: Release of SteVe, such as V(3.14.1), or V(runbook). By default it is detected.
     type: str
@@ -247,6 +254,12 @@ parts:
       each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
       C(silent_about) says what releases do not log. No message is kept.
     - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
+    - The data of V(compose) has C(services), with facts of the newest container of each, but no environment, and
+      C(waited), how long a starting SteVe was waited for.
+    - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
+      of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
+    - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
+      SteVe, docker and data base, the memory, and how many processes of the container were killed for memory.
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
     - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
@@ -328,6 +341,7 @@ def main() -> None:
             "ca_path": {"type": "path"},
             "timeout": {"type": "float", "default": 10},
             "deadline": {"type": "float", "default": 60},
+            "start_deadline": {"type": "float", "default": 0},
             "era": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "host": {"type": "str"},

@@ -81,7 +81,10 @@ _TO_BOXES = f"{_REMEDIATE} --tags charge_boxes"
 
 _APP_DOWN = (
     "app-not-running", "app-restarting", "app-starting", "app-failed-to-start", "app-out-of-memory", "app-port-taken",
+    "app-port-not-published",
 )  # fmt: skip
+#: A fault of the host's own port, which is told only where the chargers come to that port.
+_OWN_PORT = ("behind:app-port-not-published", "behind:app-loopback-only")
 _RESOLVE = ("dns-unresolvable",)
 _CONNECT = (*_RESOLVE, "tcp-refused", "tcp-timeout", "host-unreachable")
 _HTTP = (
@@ -113,7 +116,8 @@ _ON_THE_WAY = (
 
 
 def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
-    return Entry(id, "network", FAIL, HOP, title, meaning, (*_DIRECT_APP, *needs), ("probe",), Remedy(text, by))
+    before = (*_DIRECT_APP, *_OWN_PORT, *needs)
+    return Entry(id, "network", FAIL, HOP, title, meaning, before, ("probe",), Remedy(text, by))
 
 
 def _certificate(id: str, severity: str, title: str, meaning: str, text: str, *needs: str) -> Entry:
@@ -143,21 +147,22 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "app-not-running", "app", FAIL, HOST, "The app container is not running",
         "SteVe's container is stopped, paused or was never created; no charger can connect.",
-        ("compose-project-missing",), ("compose",),
+        ("compose-project-missing", "app-out-of-memory", "app-port-taken"), ("compose",),
         Remedy("Find out who stopped it, then start it: docker compose up -d with the app service.", "operator"),
     ),
     Entry(
         "app-restarting", "app", FAIL, HOST, "The app container restarts again and again",
         "SteVe does not come up; nothing about chargers can be judged before it does.",
-        ("compose-project-missing",), ("compose",),
+        ("compose-project-missing", "app-out-of-memory", "app-port-taken"), ("compose",),
         Remedy("Read the last lines of the dead container's log; repair that first.", "operator"),
     ),
     Entry(
         "app-starting", "app", WARN, HOST, "SteVe is still starting",
         "The container runs but its port is not open yet. SteVe binds its port only at the end of its start, and an "
         "image that compiles at start needs minutes.",
-        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
-        Remedy("Wait until steve_start_deadline has passed, then diagnose again.", "operator"),
+        ("compose-project-missing", "app-not-running", "app-restarting", "app-port-not-published"),
+        ("compose", "probe"),
+        Remedy("Diagnose again with a longer steve_start_deadline: it waits that many seconds for it.", "operator"),
     ),
     Entry(
         "app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
@@ -167,24 +172,50 @@ CATALOGUE: tuple[Entry, ...] = (
             "Repair the cause named in the evidence, then start the app service again; its log says more.", "operator",
         ),
     ),
-    _later("app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
-           "The kernel ended SteVe because the container's memory limit was reached.", ("compose-project-missing",),
-           Remedy("Raise the memory limit of the app service.", "operator")),
-    _later("app-port-taken", "app", FAIL, HOST, "SteVe's port is taken",
-           "Another program listens on SteVe's port.", ("compose-project-missing",),
-           Remedy("Stop the other program or move one of the two.", "operator")),
-    _later("app-port-not-published", "app", FAIL, HOST, "The app's port is not published",
-           "The public URL needs SteVe's own port, which the container does not publish.",
-           ("compose-project-missing", "app-not-running"),
-           Remedy("Publish the port in the compose file.", "operator")),
-    _later("app-loopback-only", "app", FAIL, HOST, "SteVe listens on the loopback address only",
-           "The public URL needs SteVe's own port, which only this host itself can reach.",
-           ("compose-project-missing", "app-not-running"),
-           Remedy("Bind the port to an address that the chargers reach.", "operator")),
+    Entry(
+        "app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
+        "The kernel ended SteVe because its container reached its memory limit or the host had no memory left. An "
+        "image that compiles at start, as SteVe's own does, needs far more memory then than SteVe itself.",
+        ("compose-project-missing",), ("compose", "resources", "log"),
+        Remedy(
+            "Raise the memory limit of the app service (mem_limit or deploy.resources.limits.memory), or give the host "
+            "more memory, then docker compose up -d with the app service.", "operator",
+        ),
+    ),
+    Entry(
+        "app-port-taken", "app", FAIL, HOST, "SteVe's port is taken",
+        "Another program or container holds a port that SteVe needs, so SteVe did not start.",
+        ("compose-project-missing",), ("compose", "sockets", "log"),
+        Remedy(
+            "Stop the program that the evidence names, or publish SteVe at another port, then docker compose up -d "
+            "with the app service.", "operator",
+        ),
+    ),
+    Entry(
+        "app-port-not-published", "app", FAIL, HOST, "The app's port is not published",
+        "The chargers' URL leads straight to a port of this host that SteVe's container does not publish. A port that "
+        "is only exposed can be reached by other containers, not by chargers.",
+        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
+        Remedy(
+            'Publish it in the compose file, e.g. ports: ["8180:8180"] for the app service, or put a proxy in front.',
+            "operator",
+        ),
+    ),
+    Entry(
+        "app-loopback-only", "app", FAIL, HOST, "SteVe listens on the loopback address only",
+        "The chargers' URL leads straight to SteVe's port, which only this host itself can reach. Behind a proxy on "
+        "the same host that is right, and not told here.",
+        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "sockets"),
+        Remedy(
+            "Publish the port at an address that the chargers reach (8180:8180 instead of 127.0.0.1:8180:8180). "
+            "Without docker, set server.host of SteVe (127.0.0.1 in the profile prod); up to 3.8, build again then.",
+            "operator",
+        ),
+    ),
     Entry(
         "db-unreachable", "app", FAIL, HOST, "SteVe cannot reach its data base",
         "Every handshake hangs for 30 seconds and is then refused, while the sign-in page still answers at once.",
-        ("compose-project-missing", *_OPEN_DIRECT),
+        ("compose-project-missing", "disk-full", *_OPEN_DIRECT),
         ("compose", "probe", "admin"),
         Remedy("Start or unfreeze the data base; SteVe recovers by itself within seconds.", "operator"),
         "log-line",
@@ -208,9 +239,16 @@ CATALOGUE: tuple[Entry, ...] = (
             "again; SteVe itself must not be set to local time.", "operator",
         ),
     ),
-    _later("disk-full", "app", FAIL, HOST, "A disk is full",
-           "Data base or logs can no longer be written.", (),
-           Remedy("Make room on the file system named in the evidence.", "operator")),
+    Entry(
+        "disk-full", "app", FAIL, HOST, "A disk is full",
+        "Data base, docker or SteVe's log can no longer be written. MariaDB waits for room without a word, so that "
+        "handshakes hang; a container that cannot write ends.",
+        (), ("resources",),
+        Remedy(
+            "Make room on the file system named in the evidence: docker system df shows what docker holds, old logs go "
+            "first. The data base goes on by itself as soon as there is room.", "operator",
+        ),
+    ),
     # -- network --------------------------------------------------------------------------------------------
     _network("dns-unresolvable", "The name does not resolve",
              "The host name in the URL has no address where the probe was sent from.", (),
@@ -578,7 +616,11 @@ CATALOGUE: tuple[Entry, ...] = (
         "admin-login-refused", "credentials", FAIL, HOST, "The admin sign-in is refused",
         "User name or password differ from what this SteVe knows; since 3.8 a changed environment value is ignored "
         "once an admin exists in the data base.",
-        (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")), "db-unreachable"), ("admin",),
+        (
+            *_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")), "db-unreachable",
+            "env-not-effective",
+        ),
+        ("admin",),
         Remedy("Correct steve_admin_username and steve_admin_password.", "operator"),
         "log-line",
     ),
@@ -608,7 +650,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "Clients such as ExpresSync see nothing. Since 3.8 the Web API has users and passwords of its own in the data "
         "base: the password of the admin sign-in does not work there, and a changed environment value is ignored once "
         "an admin exists.",
-        (*_WEB_API, "db-unreachable", "webapi-absent", "webapi-disabled", "webapi-wrong-scheme"), ("webapi",),
+        (*_WEB_API, "db-unreachable", "webapi-absent", "webapi-disabled", "webapi-wrong-scheme", "env-not-effective"),
+        ("webapi",),
         Remedy(
             "Give the client the value that this SteVe knows: webapi.value (3.6, 3.7), or the user's API password in "
             "the data base (since 3.8; a change works after ten minutes or a restart).",
@@ -640,11 +683,30 @@ CATALOGUE: tuple[Entry, ...] = (
         ("compose-project-missing", "app-not-running"), ("env",),
         Remedy("Recreate the app container with the current values.", "app_env", _TO_ENV),
     ),
-    _later("env-not-effective", "credentials", FAIL, HOST, "Applied, but SteVe ignores it",
-           "Since 3.8 admin and Web API credentials are read only while no admin exists in the data base.",
-           ("env-not-applied",), Remedy("Rotate the credential in the data base.", "operator")),
-    _later("default-credentials", "credentials", FAIL, HOST, "The shipped password is in use",
-           "Everybody knows it.", (), Remedy("Set a password of your own.", "operator")),
+    Entry(
+        "env-not-effective", "credentials", FAIL, HOST, "Applied, but SteVe ignores it",
+        "The container runs with a user, password or Web API value that SteVe does not use. Since 3.9 they are read "
+        "only while the data base has no admin, that is at the first start; up to 3.8 the environment is not read at "
+        "all, except by a $NAME in main.properties.",
+        ("compose-project-missing", "app-not-running", "env-not-applied", "db-unreachable"),
+        ("env", "admin", "webapi", "era"),
+        Remedy(
+            "Since 3.8, change the password where SteVe keeps it: set password (or api_password) of the row in the "
+            "table web_user to a bcrypt hash of the new value, or delete the rows with ADMIN and start SteVe again, "
+            "which then takes the configured values. Up to 3.7, change the properties file.", "operator",
+        ),
+    ),
+    Entry(
+        "default-credentials", "credentials", WARN, HOST, "A shipped password is in use",
+        "SteVe's repository holds the admin password 1234 and the data base password changeme, so that everybody who "
+        "reaches the admin UI or the data base's port can delete charge boxes and read tokens. It is told where others "
+        "than the host reach them, from the configuration; no password is tried for it.",
+        (), ("admin", "env", "compose"),
+        Remedy(
+            "Set passwords of your own (since 3.8 the admin's in the table web_user), and publish the data base at no "
+            "address, or at 127.0.0.1.", "operator",
+        ),
+    ),
 )  # fmt: skip
 
 BY_ID = {entry.id: entry for entry in CATALOGUE}

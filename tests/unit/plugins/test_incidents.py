@@ -230,7 +230,7 @@ def asked(*ids: str, release: str = "3.14.1", boxes: tuple[str, ...] = ("CP-1",)
 CHARGER_PAGE = answering([], lambda _data: page("<title>Charger</title><h1>Status</h1>", "404 Not Found"))
 
 CASES = (
-    Case("B1", outside("127.0.0.2", mode=None), (("tcp-refused", "public"),), says="bound to an address that others"),
+    Case("B1", outside("127.0.0.2", mode=None), (("app-loopback-only", None),), says="listens at 127.0.0.1 port"),
     Case("B2", outside("127.0.0.2", behaviour=fake_servers.closing), (("connection-closed", "public"),)),
     Case("B4 B8 B10 B11", silent_network, (("tcp-timeout", "public"),), says="a firewall, NAT or a missing route lies"),
     Case("B5 B7", loopback_url, (("public-url-elsewhere", "public"),), says="a charger that dials it reaches itself"),
