@@ -558,7 +558,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
         "Something ends the connection: at regular times it is a timeout, in a proxy, a NAT or the charger itself; at "
         "others the charger's link. Code 1006 means that it was cut, other codes that one side closed it.",
-        (*_IDS, "duplicate-session", "closed-after-boot", "proxy-timeout-short"), ("log",),
+        (*_IDS, "duplicate-session", "closed-after-boot", "proxy-timeout-short@proxy"), ("log",),
         Remedy(
             "Compare the period in the evidence with the idle timeouts on the way (nginx: 60 s unless set), and let "
             "the charger send its WebSocket ping or Heartbeat more often than the shortest of them.", "network",

@@ -405,21 +405,15 @@ def _timeout_short(view: HostView, probe: Probe) -> Answer:
 
 
 def _dropping(view: HostView, limit_s: float) -> dict[str, float]:
-    """Charge boxes that the log sees dropped at the period of this limit, with the period in seconds.
-
-    The silence before a drop is the limit; the time between two drops is that and the charger's way back.
-    """
+    """Charge boxes that the log sees dropped after a silence of this limit, with the silence in seconds."""
     part = view.part("log")
     if part["status"] != "ok":
         return {}
     found = {}
-    for box in part["data"].get("boxes") or []:
-        silence = ((box.get("drops") or {}).get("idle") or {}).get("period_s")
-        between = box.get("drop_period_s")
-        if isinstance(silence, (int, float)) and limit_s * 0.9 <= silence <= limit_s * 1.1 + 2:
-            found[str(box.get("id"))] = float(silence)
-        elif silence is None and isinstance(between, (int, float)) and limit_s * 0.95 <= between <= limit_s * 1.25 + 10:
-            found[str(box.get("id"))] = float(between)
+    for box in part["data"]["boxes"]:
+        silence = (box["drops"]["idle"] or {}).get("period_s")
+        if silence is not None and limit_s * 0.9 <= silence <= limit_s * 1.1 + 2:
+            found[str(box["id"])] = float(silence)
     return found
 
 

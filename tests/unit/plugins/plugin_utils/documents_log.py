@@ -16,6 +16,7 @@ STARTED = "de.rwth.idsg.steve.SteveApplication (main) - Started SteveApplication
 FAILED = "org.springframework.boot.SpringApplication (main) - Application run failed"
 CLOSED = "Connection is closed, status: CloseStatus[code=1006, reason=Session Closed]"
 OPENED = "Connection is established"
+HEARTBEAT = 'Received: [2,"1","Heartbeat",{}]'
 BOOT = 'Received: [2,"b1","BootNotification",{"chargePointVendor":"V"}]'
 ANSWER = 'Sending: [3,"b1",{"status":"Accepted","currentTime":"2026-11-23T00:00:00Z","interval":14400}]'
 
@@ -45,6 +46,20 @@ def booted(seconds: float, key: str = "s1", status: str = "ACCEPTED") -> str:
         about(seconds, OPENED, key=key) + about(seconds - 1, BOOT, key=key) + acknowledged(seconds - 1, status)
         + about(seconds - 1, ANSWER.replace("Accepted", status.capitalize()), key=key)
     )  # fmt: skip
+
+
+def dropping(*after: float, silence: float | None = 60, until: float = 30) -> str:
+    """Sessions that are cut after so many seconds and so much silence, the last one ``until`` seconds ago."""
+    text, end = "", until
+    for index, length in reversed(list(enumerate(after))):
+        key = f"d{index}"
+        text = (
+            about(end + length, OPENED, key=key)
+            + (about(end + silence, HEARTBEAT, key=key) if silence else about(end + length, HEARTBEAT, key=key))
+            + about(end, CLOSED, key=key) + text
+        )  # fmt: skip
+        end += length + 20
+    return text
 
 
 def log(text: str, asked: str = "CP-1") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 
+from tests.unit.plugins.plugin_utils import documents_log
 from tests.unit.plugins.plugin_utils.documents import (
     WS,
     broken,
@@ -55,8 +56,10 @@ def details(result: dict[str, Any]) -> str:
 
 
 def log(state: str, cause: str | None, text: str | None = None) -> dict[str, Any]:
-    """The part of the log as far as the newest start goes."""
-    return ok({"start": {"state": state, "at": None, "cause": cause, "text": text, "release": None}})
+    """The part of a log whose newest start is this one."""
+    part = documents_log.log("")
+    part["data"]["start"] |= {"state": state, "at": None, "cause": cause, "text": text, "release": None}
+    return part
 
 
 def refused_app(state: str = "exited", **more: Any) -> dict[str, Any]:

@@ -16,12 +16,14 @@ from tests.unit.plugins.plugin_utils.documents import broken, observation, probe
 from tests.unit.plugins.plugin_utils.documents_log import (
     CLOSED,
     FAILED,
+    HEARTBEAT,
     OPENED,
     STARTED,
     about,
     ago,
     booted,
     clock,
+    dropping,
     log,
 )
 
@@ -30,7 +32,6 @@ NO_PASSWORD = (
     "de.rwth.idsg.steve.service.ChargePointService (qtp-1) - Failed to find username and password in Basic "
     "Authorization header for ChargeBoxId 'CP-1'"
 )
-HEARTBEAT = 'Received: [2,"1","Heartbeat",{}]'
 STRANGER = "de.rwth.idsg.steve.ocpp.ws.OcppWebSocketHandshakeHandler (qtp-1) - ChargeBoxId 'X' is not recognized."
 UP = ago(3600, STARTED)
 
@@ -106,20 +107,6 @@ def test_starts_pass_block_and_stay_open(name: str) -> None:
 
 
 # -- charge boxes -------------------------------------------------------------------------------------------
-
-
-def dropping(*after: float, silence: float | None = 60, until: float = 30) -> str:
-    """Sessions that are cut after so many seconds and so much silence, the last one ``until`` seconds ago."""
-    text, end = "", until
-    for index, length in reversed(list(enumerate(after))):
-        key = f"d{index}"
-        text = (
-            about(end + length, OPENED, key=key)
-            + (about(end + silence, HEARTBEAT, key=key) if silence else about(end + length, HEARTBEAT, key=key))
-            + about(end, CLOSED, key=key) + text
-        )  # fmt: skip
-        end += length + 20
-    return text
 
 
 REFUSED = ago(50, NO_PASSWORD, "WARN") + ago(40, NO_PASSWORD, "WARN")

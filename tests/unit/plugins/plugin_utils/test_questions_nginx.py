@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.nginx_configs import MAIN
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, service, unknown
+from tests.unit.plugins.plugin_utils.documents_log import dropping, log
 from tests.unit.plugins.plugin_utils.documents_nginx import (
     GOOD,
     NEWER,
@@ -246,30 +247,25 @@ def test_an_address_that_the_container_had_once_is_told_with_the_bad_gateway() -
 SHORT = location(*without("proxy_read_timeout"))
 
 
-def log(**box: Any) -> dict[str, Any]:
-    return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": {"boxes": [{"id": "CP-1", **box}]}}
-
-
 def test_a_short_limit_is_a_warning_by_itself() -> None:
     found = judged(nginx(SHORT))
     assert findings(found) == [("proxy-timeout-short", "warn")]
     assert f"{MAIN}:5: no proxy_read_timeout (default 60 s)" in evidence(found, "proxy-timeout-short")
 
 
-@pytest.mark.parametrize(
-    "box", [{"drop_period_s": 63.0}, {"drops": {"idle": {"period_s": 60.2}}}, {"drops": None, "drop_period_s": 60}]
-)
-def test_drops_at_its_period_prove_it(box: dict[str, Any]) -> None:
-    found = judged(nginx(SHORT), log=log(**box))
+def test_drops_after_a_silence_of_it_prove_it() -> None:
+    found = judged(nginx(SHORT), log=log(dropping(70, 150, 90)))
     assert findings(found) == [("proxy-timeout-short", "fail")]
     (item,) = found["findings"]
     assert item["charge_boxes"]["ids"] == ["CP-1"]
-    assert "CP-1 is dropped again and again, each time after 6" in evidence(found, item["id"])
+    assert "CP-1 is dropped again and again, each time after 60 s" in evidence(found, item["id"])
 
 
-@pytest.mark.parametrize("box", [{"drop_period_s": 300.0}, {"drop_period_s": None}, {"drops": {"idle": None}}, {}])
-def test_drops_at_another_period_are_not_nginxs(box: dict[str, Any]) -> None:
-    assert findings(judged(nginx(SHORT), log=log(**box))) == [("proxy-timeout-short", "warn")]
+@pytest.mark.parametrize("text", [dropping(310, 320, 330, silence=300), dropping(70, 150), ""])
+def test_drops_of_another_kind_are_not_nginxs(text: str) -> None:
+    found = judged(nginx(SHORT), log=log(text))
+    assert ("proxy-timeout-short", "warn") in findings(found)
+    assert ("proxy-timeout-short", "fail") not in findings(found)
 
 
 @pytest.mark.parametrize(
