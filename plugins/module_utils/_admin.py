@@ -39,6 +39,8 @@ SLOW_REFUSAL_S = 20.0
 #: Shorter passwords are not looked for in SteVe's pages. One that SteVe repeats has at least 16 characters, because it
 #: passed a length check, and ``1234`` or ``steve`` stand in other words.
 SHORTEST_ECHO = 8
+#: What stands where a page repeats a password.
+HIDDEN = "(hidden)"
 #: Signing out is a courtesy; it may not cost more than this.
 _SIGN_OUT_S = 2.0
 _Read = TypeVar("_Read")
@@ -383,8 +385,8 @@ def without(answer: Answer, password: str | None) -> Answer:
     if not password or len(password) < SHORTEST_ECHO:
         return answer
     echo = re.compile("".join(re.escape(one) if one.isascii() and one.isalnum() else _written(one) for one in password))
-    page = echo.sub("(hidden)", answer.text)
-    headers = {name: echo.sub("(hidden)", value) for name, value in answer.headers.items()}
+    page = echo.sub(HIDDEN, answer.text)
+    headers = {name: echo.sub(HIDDEN, value) for name, value in answer.headers.items()}
     return replace(answer, headers=headers, body=page.encode("utf-8"))
 
 
@@ -397,11 +399,13 @@ def _written(character: str) -> str:
 
 
 def quiet(error: AdminError, password: str) -> AdminError:
-    """An error whose words do not show a short password as the value of something.
+    """An error about an answer `without` the password, without the words of one that repeats it.
 
-    It is not cut out of them, because it may be a part of words that everybody knows, such as ``steve``.
+    A short password may be a part of words that everybody knows, such as ``steve``; it counts as the value of
+    something only.
     """
-    if len(password) < SHORTEST_ECHO and re.search(rf"[=:]\s*[\"']?{re.escape(password)}(?!\w)", error.got):
+    value = rf"[=:]\s*[\"']?{re.escape(password)}(?!\w)"
+    if re.search(re.escape(HIDDEN) if len(password) >= SHORTEST_ECHO else value, error.got):
         return type(error)(error.attempted, error.target, "what came back repeats what was sent", error.advice)
     return error
 
