@@ -134,11 +134,12 @@ def _repairs(findings: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _compare_verdict(result: dict[str, list[dict[str, Any]]], fail_on: str) -> dict[str, Any]:
-    """Bad when something is new or was not answered, when nothing was cured, or when a finding still stands."""
+    """Bad when something is new or was not answered, or when a finding stands that stood or was hidden before."""
     bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
-    standing = [item for item in result["still"] if item["severity"] in bad]
+    standing = [item for item in (*result["still"], *result["uncovered"]) if item["severity"] in bad]
     ok = not (result["new"] or result["unanswered"] or result["lost"] or standing)
     words = [f"{len(result['gone'])} cured", f"{len(result['still'])} still there", f"{len(result['new'])} new"]
+    words += [f"{len(result[kind])} {kind}" for kind in ("uncovered", "waiting") if result[kind]]
     if result["lost"]:
         words.append(f"{len(result['lost'])} hosts not reached")
     if result["unanswered"]:

@@ -22,7 +22,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _admin_page
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._http import Answer, DeadlinePassed, HttpClient, NoAnswer
-from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
+from ansible_collections.chargeops.steve.plugins.module_utils._ids import among, folded, missing
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 HOME_PATH = "/manager/home"
@@ -388,15 +388,10 @@ def collect(
         AdminError: or what `_http` raises.
     """
     closely = {folded(identifier) for identifier in details_of}
-    wanted = {folded(identifier) for identifier in charge_box_ids}
-
-    def is_shown(identifier: str) -> bool:
-        return not wanted or folded(identifier) in wanted
-
     try:
         listed = client.charge_points()
         notes = list(listed.notes)
-        rows = [box.to_dict() for box in listed.charge_boxes if is_shown(box.id)]
+        rows = among([box.to_dict() for box in listed.charge_boxes], charge_box_ids)
         sessions, sessions_error = _sessions(client)
         if era is None:
             era = _era_of(client, notes)
@@ -406,9 +401,13 @@ def collect(
         client.sign_out()
     return {
         "charge_boxes": rows,
-        "unknown": [entry.to_dict() for entry in listed.unknown if is_shown(entry.id)],
-        "sessions": [session.to_dict() for session in sessions if is_shown(session.id)],
+        "unknown": among([entry.to_dict() for entry in listed.unknown], charge_box_ids),
+        "unknown_error": None,
+        "sessions": among([session.to_dict() for session in sessions], charge_box_ids),
         "sessions_error": sessions_error,
+        "missing": missing(
+            charge_box_ids, [box.id for box in listed.charge_boxes], [entry.id for entry in listed.unknown]
+        ),
         "notes": notes,
         "source": "admin",
         "era": era.to_dict(),

@@ -68,6 +68,7 @@ class Options:
     username: str | None = None
     password: str | None = None
     charge_box_ids: list[str] = field(default_factory=list)
+    single: bool = False
     passwords: dict[str, str] = field(default_factory=dict)
     probe_charge_box_id: str | None = None
     subprotocols: list[str] = field(default_factory=lambda: ["ocpp1.6"])
@@ -94,7 +95,7 @@ def options_from(params: dict[str, Any]) -> Options:
         project_name=params["project_name"] or None, compose_files=params["compose_files"],
         app_service=params["app_service"], db_service=params["db_service"], nginx_conf=params["nginx_conf"],
         nginx_command=params["nginx_command"] or ["nginx"], username=params["username"], password=params["password"],
-        charge_box_ids=ids, passwords=_options.passwords(params["passwords"]),
+        charge_box_ids=ids, single=_single(params, ids), passwords=_options.passwords(params["passwords"]),
         probe_charge_box_id=_options.charge_box_id(dedicated, "probe_charge_box_id") if dedicated else None,
         subprotocols=params["subprotocols"], era=_options.era(params["era"]),
         timeout=_options.seconds(params["timeout"], "timeout"),
@@ -102,6 +103,14 @@ def options_from(params: dict[str, Any]) -> Options:
         validate_certs=params["validate_certs"], ca_path=params["ca_path"],
         webapi=_webapi_credential(params), webapi_scheme=params.get("webapi_scheme") or "auto",
     )  # fmt: skip
+
+
+def _single(params: dict[str, Any], ids: list[str]) -> bool:
+    """Whether one charge box is in question; with several ids it is bad input."""
+    single = bool(params.get("single"))
+    if single and len(ids) != 1:
+        raise InputError("single", f"{len(ids)} ids are given in charge_box_id", "Give one id, or leave single away.")
+    return single
 
 
 def _webapi_credential(params: dict[str, Any]) -> _webapi.Credential:
@@ -184,6 +193,7 @@ class Observer:
             "era": (self.era or UNKNOWN).to_dict(),
             "asked": {
                 "charge_box_ids": list(self.options.charge_box_ids),
+                "single": self.options.single,
                 "subprotocols": list(self.options.subprotocols),
                 "url": self.options.url,
                 "public_ws_url": self.options.public_ws_url,

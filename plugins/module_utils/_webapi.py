@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks SteVe's Web API what `_interpret_webapi` wants to know. Reads no data, follows no redirect, keeps no cookie."""
+"""Asks SteVe's Web API what `_interpret_webapi` wants to know; follows no redirect and keeps no cookie.
+
+No data is read but by `collect`, whose purpose is the list of charge boxes.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ import base64
 import re
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _era, _handshake, _http1
+from ansible_collections.chargeops.steve.plugins.module_utils import _era, _handshake, _http1, _ids, _webapi_list
 from ansible_collections.chargeops.steve.plugins.module_utils import _interpret_webapi as interpret
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era, FingerprintAnswer
-from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._handshake import WsUrl
 from ansible_collections.chargeops.steve.plugins.module_utils._http import (
     Answer,
@@ -44,6 +49,19 @@ _TAKEN = frozenset(
 )
 _PATH = re.compile(r"/[!-~]{0,500}")
 _PROBE_ATTEMPT = "ask the Web API"
+_LIST_ATTEMPT = "read the list of charge boxes by the Web API"
+
+
+class WebApiRefused(SteveError):
+    """The Web API does not let this credential in, or is not there; the code is the id of the finding."""
+
+    code = "webapi-undetermined"
+
+
+class NoChargeBoxList(SteveError):
+    """This SteVe's Web API has no list of charge boxes."""
+
+    code = "webapi-no-list"
 
 
 @dataclass(frozen=True)
@@ -204,6 +222,41 @@ def check(request: Request, clock: Callable[[], float] = time.monotonic) -> dict
         visit.close()
 
 
+def collect(
+    request: Request, charge_box_ids: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+) -> dict[str, Any]:
+    """The registered charge boxes by the Web API, as the document of ``steve_chargebox_info``.
+
+    Args:
+        request: how to ask.
+        charge_box_ids: show these only, compared as SteVe's usual collation does; empty shows all.
+        clock: monotonic seconds.
+
+    Raises:
+        InputError: an argument cannot be used.
+        SteveError: what `Visit.charge_boxes` raises.
+    """
+    visit = Visit(request, clock)
+    try:
+        era = visit.check()["era"]
+        rows, notes = visit.charge_boxes()
+    finally:
+        visit.close()
+    untold = "The Web API does not tell it: give username and password of the admin user."
+    return {
+        "charge_boxes": _ids.among(rows, charge_box_ids),
+        "unknown": [],
+        "unknown_error": untold,
+        "sessions": [],
+        "sessions_error": untold,
+        "missing": _ids.missing(charge_box_ids, [row["id"] for row in rows], []),
+        "notes": notes,
+        "source": "webapi",
+        "era": era,
+        "changed": False,
+    }
+
+
 class Visit:
     """One visit to the Web API of one SteVe.
 
@@ -271,20 +324,60 @@ class Visit:
             return False
         return True if begin.startswith(b"[{") else None
 
+    def charge_boxes(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """The rows of the list of charge boxes, and sentences about what could not be read.
+
+        Raises:
+            WebApiRefused: the credential is not accepted (or nobody asked yet: `check` comes first).
+            NoChargeBoxList: it is, but there is no list.
+            SteveError: (of `_http`) no answer.
+        """
+        path = list_path(self._case.era)
+        target = self._http.target(path)
+        judged = self._judged
+        if judged is None or not self.accepted:
+            found = judged.to_dict() if judged is not None else {"finding": None, "evidence": []}
+            notes = [item["note"] for item in found["evidence"] if item.get("note")]
+            raise WebApiRefused(
+                _LIST_ATTEMPT,
+                target,
+                notes[-1] if notes else "the Web API accepted no way of sending the credential",
+                "Ask chargeops.steve.steve_webapi_check with the same credential for the evidence, or give username and"
+                " password of the admin user.",
+                found["finding"],
+            )
+        answer = self._get(path, self._request.credential.headers(self._ask_of(judged)), None)
+        if answer.status != 200:
+            got = _webapi_list.looks_like(answer.status, answer.location)
+        else:
+            try:
+                return _webapi_list.read(answer.body, _server_time(answer))
+            except _webapi_list.NoList as error:
+                got = f"what came back is {error}"
+        raise NoChargeBoxList(
+            _LIST_ATTEMPT,
+            target,
+            got,
+            "No release of SteVe has this list, only ExpresSync's fork: give username and password of the admin user.",
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
 
+    @staticmethod
+    def _ask_of(judged: WebApi) -> Ask:
+        return {"basic": Ask.BASIC, "header": Ask.HEADER}.get(str(judged.scheme), Ask.BEARER)
+
     def _with_credential(self, path: str, keep: int) -> Answer | None:
         if self._judged is None or not self.accepted:
             return None
-        ask = {"basic": Ask.BASIC, "header": Ask.HEADER}.get(str(self._judged.scheme), Ask.BEARER)
         try:
-            return self._get(path, self._request.credential.headers(ask), keep)
+            return self._get(path, self._request.credential.headers(self._ask_of(self._judged)), keep)
         except (NotReachable, DeadlinePassed):
             return None
 
-    def _get(self, path: str, headers: Mapping[str, str | bytes], keep: int = _KEEP) -> Answer:
+    def _get(self, path: str, headers: Mapping[str, str | bytes], keep: int | None = _KEEP) -> Answer:
         # Each question stands by itself: with the cookie of an earlier answer SteVe would answer otherwise.
         self._http.forget_cookies()
         return self._http.get(path, _PROBE_ATTEMPT, None, {"Accept": "*/*", **headers}, keep)
@@ -326,6 +419,14 @@ def _facts(answer: _http1.Answer) -> FingerprintAnswer:
     return FingerprintAnswer(
         answer.status, answer.header("location"), answer.header("www-authenticate"), _handshake.has_mark(answer)
     )
+
+
+def _server_time(answer: Answer) -> datetime:
+    """The server's time, UTC; this host's where it says none."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(timezone.utc)
+    except (TypeError, ValueError, IndexError):
+        return datetime.now(timezone.utc)
 
 
 def _answer(answer: Answer) -> _http1.Answer:

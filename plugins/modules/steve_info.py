@@ -91,6 +91,12 @@ options:
       - By default one registered id is asked about, for the path alone.
     type: raw
     default: []
+  single:
+    description:
+      - Whether the one charge box of O(charge_box_id) is in question, and not one of many. That it has never connected
+        is the answer then, otherwise a remark only.
+    type: bool
+    default: false
   passwords:
     description: Passwords of charge boxes of security profile 1 or 2, by id.
     type: dict
@@ -250,6 +256,7 @@ def main() -> None:
             "webapi_scheme": {"type": "str", "choices": ["auto", *_interpret_webapi.SCHEMES], "default": "auto"},
             "webapi_header": {"type": "str", "default": _webapi.DEFAULT_HEADER},
             "charge_box_id": {"type": "raw", "default": []},
+            "single": {"type": "bool", "default": False},
             "passwords": {"type": "dict", "no_log": True},
             "probe_charge_box_id": {"type": "str"},
             "subprotocols": {"type": "list", "elements": "str", "default": ["ocpp1.6"]},

@@ -130,7 +130,8 @@ def _needed(need: str, check: Check, by_id: dict[str, list[Check]]) -> list[Chec
         return [item for item in found if item.answer.hop == wanted_hop and wanted_hop != hop]
     if BY_ID[name].scope != HOP:
         return found
-    vantage = check.answer.vantage
+    # A question about the host as a whole needs what the host itself saw on its direct hop.
+    vantage = check.answer.vantage or "host"
     return [item for item in found if item.answer.hop == (hop or "direct") and item.answer.vantage in (vantage, None)]
 
 

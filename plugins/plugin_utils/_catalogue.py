@@ -105,6 +105,11 @@ _OPEN_ELSEWHERE = tuple(
 _NOT_LOADED = ("behind:proxy-config-not-loaded",)
 _WEB_API = (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")))
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
+#: What keeps every charger out at the proxy or on the way to it.
+_ON_THE_WAY = (
+    *_PATH, "public-url-elsewhere", "proxy-upgrade-stripped", "proxy-connection-stripped", "proxy-http10-upstream",
+    "tls-version-too-old", "tls-untrusted", "tls-chain-incomplete", "tls-expired", "tls-name-mismatch",
+)  # fmt: skip
 
 
 def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
@@ -475,8 +480,20 @@ CATALOGUE: tuple[Entry, ...] = (
         "log-line",
     ),
     # -- session --------------------------------------------------------------------------------------------
-    _later("never-connected", "session", FAIL, CHARGE_BOX, "It has never connected",
-           "SteVe knows the id but never saw it.", _IDS, Remedy("Check the URL in the charger.", "charger")),
+    Entry(
+        "never-connected", "session", FAIL, CHARGE_BOX, "It has never connected",
+        "SteVe knows the charge box and has no trace of it: nothing that uses this id ever got through to it. It is a "
+        "finding where this one is asked about (steve_charge_box_id); one of many may wait for its installation.",
+        (
+            *_IDS, *(f"{need}@{hop}" for hop in ("proxy", "public") for need in _ON_THE_WAY),
+            "charge-box-unregistered", "charge-box-id-near-miss", "charge-box-id-invalid",
+        ),
+        ("admin list", "unknown list"),
+        Remedy(
+            "Compare URL and id in the charger with those of SteVe, character by character, then power-cycle it. If "
+            "nothing arrives, probe from the charger's network: steve_vantage_hosts.", "charger",
+        ),
+    ),
     _later("session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
            "Something cuts the connection at regular times.", _IDS,
            Remedy("Look for idle timeouts on the way.", "network")),

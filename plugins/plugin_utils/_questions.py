@@ -10,13 +10,13 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded, near_misses
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _questions_boxes,
     _questions_network,
     _questions_nginx,
     _questions_tls,
@@ -30,6 +30,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     HOP,
     Entry,
 )
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_boxes import box_message, not_listed
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
     hop_text,
     open_between,
@@ -63,7 +64,7 @@ def ask(entry: Entry, view: HostView) -> list[Answer]:
 def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
     """Answers of the preflights; ids that were asked on exactly one hop."""
     probe = view.asking_probe()
-    missing = _missing(view)
+    missing = not_listed(view)
     if probe is None:
         if missing and entry.id not in ("charge-box-unregistered", "charge-box-id-invalid"):
             return [Answer("skipped", "no registered charge box was asked about")]
@@ -101,7 +102,7 @@ def _failing_boxes(entry: Entry, rows: list[dict[str, Any]], probe: Probe) -> An
     evidence = tuple(item for row in rows[:3] for item in probe_evidence(row.get("evidence"), probe))
     return Answer(
         "fail",
-        message=_box_message(entry, ids),
+        message=box_message(entry, ids),
         hop=probe.hop,
         vantage=probe.vantage,
         evidence=evidence,
@@ -118,24 +119,6 @@ def _nobody_asked(view: HostView) -> Answer:
     )
 
 
-def _box_message(entry: Entry, ids: tuple[str, ...]) -> str:
-    shown = ", ".join(inert(identifier, 60) for identifier in ids[:3])
-    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
-    plural = "charge box" if len(ids) == 1 else "charge boxes"
-    if entry.id == "charge-box-unregistered":
-        return f"SteVe does not know {plural} {shown}{more}."
-    return f"{entry.title}: {plural} {shown}{more}."
-
-
-def _missing(view: HostView) -> list[str]:
-    """Ids that were to be asked about and that SteVe's own list does not hold."""
-    admin = view.part("admin")
-    if admin["status"] != "ok":
-        return []
-    known = {folded(str(box["id"])) for box in admin["data"]["registered"]}
-    return [identifier for identifier in view.asked.get("charge_box_ids") or [] if folded(identifier) not in known]
-
-
 def _forbidden(identifier: str) -> str | None:
     """Why SteVe's default pattern refuses an id (``ChargeBoxIdValidator``, 3.6.1, 3.7.1 and later), or None."""
     found = sorted({character for character in identifier if character in _FORBIDDEN})
@@ -149,7 +132,7 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
     entry = BY_ID[entry_id]
     probed = _charge_box_answers(entry, view)
     pattern_known = view.era.at_least("3.8.0") or view.era.min in ("3.5.1", "3.6.1", "3.7.1")
-    missing = _missing(view)
+    missing = not_listed(view)
     invalid = {identifier: _forbidden(identifier) for identifier in missing if pattern_known}
     invalid = {identifier: why for identifier, why in invalid.items() if why}
     if entry_id == "charge-box-id-invalid":
@@ -170,117 +153,9 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
     more = tuple(item for answer in probed if answer.status == "fail" for item in answer.evidence)
     return [
         Answer(
-            "fail", message=_box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
+            "fail", message=box_message(entry, merged), vantage="host", evidence=(evidence, *more), charge_boxes=merged
         )
     ]
-
-
-#: Ids for which similar ones are looked for; more is a list that was mixed up, not a typing error.
-_MAX_NEAR_MISSES = 20
-
-
-def _near_miss(view: HostView) -> list[Answer]:
-    """Ids that are not registered, and registered ones that were probably meant."""
-    admin = view.part("admin")
-    if admin["status"] != "ok":
-        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
-    refused = [row["charge_box_id"] for row, _probe in view.box_rows() if row["finding"] == "charge-box-unregistered"]
-    missing = list(dict.fromkeys([*_missing(view), *refused]))
-    known = [str(box["id"]) for box in admin["data"]["registered"]]
-    asked = set(view.asked.get("charge_box_ids") or [])
-    similar = {}
-    for one in missing[:_MAX_NEAR_MISSES]:
-        # An id that was asked about as well is a box of its own, and no misspelling of this one.
-        misses = [miss for miss in near_misses(one, known) if miss.kind != "typo" or miss.id not in asked]
-        if misses:
-            similar[one] = misses
-    if not similar:
-        return [Answer("pass")]
-    detail = "; ".join(
-        f"{inert(one, 60)} differs from {inert(misses[0].id, 60)} by {misses[0]}"
-        for one, misses in list(similar.items())[:3]
-    )
-    message = f"SteVe does not know {_named(similar)}, but a very similar id: {detail}."
-    evidence = ({"source": "admin list", "detail": f"{len(known)} registered; {detail}"},)
-    return [Answer("fail", message=message, evidence=evidence, charge_boxes=tuple(similar))]
-
-
-def _named(ids: Iterable[str]) -> str:
-    """A few ids for a sentence."""
-    names = [inert(one, 60) for one in ids]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _by_status(entry_id: str, status: str) -> Question:
-    """Charge boxes that were asked about and are registered with this status."""
-
-    def question(view: HostView) -> list[Answer]:
-        admin = view.part("admin")
-        if admin["status"] != "ok":
-            return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
-        asked = {folded(one) for one in view.asked.get("charge_box_ids") or []}
-        boxes = [box for box in admin["data"]["registered"] if folded(str(box["id"])) in asked]
-        ids = tuple(str(box["id"]) for box in boxes if box.get("registration_status") == status)
-        if ids:
-            detail = f"{_named(ids)}: registration status {status}"
-            message = _box_message(BY_ID[entry_id], ids)
-            evidence = ({"source": "admin", "detail": detail},)
-            return [Answer("fail", message=message, evidence=evidence, charge_boxes=ids)]
-        if not boxes:
-            return [Answer("skipped", "no registered charge box was asked about")]
-        unread = [str(box["id"]) for box in boxes if not box.get("registration_status")]
-        if unread:
-            reason = f"SteVe's page of {_named(unread)} shows no registration status, or was not read"
-            return [Answer("unknown", reason, charge_boxes=tuple(unread))]
-        return [Answer("pass")]
-
-    return question
-
-
-def _duplicate_session(view: HostView) -> list[Answer]:
-    """Charge boxes with more than one open session."""
-    admin = view.part("admin")
-    if admin["status"] != "ok":
-        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
-    if admin["data"].get("sessions_error"):
-        return [Answer("unknown", inert(admin["data"]["sessions_error"], 300))]
-    by_id: dict[str, list[dict[str, Any]]] = {}
-    for session in admin["data"]["sessions"]:
-        by_id.setdefault(folded(str(session["id"])), []).append(session)
-    double = [sessions for sessions in by_id.values() if len(sessions) > 1]
-    if not double:
-        return [Answer("pass")]
-    ids = tuple(str(sessions[0]["id"]) for sessions in double)
-    evidence = tuple(
-        {
-            "source": "admin",
-            "detail": f"{inert(sessions[0]['id'], 60)}: sessions since "
-            + ", ".join(inert(item["connected_since"], 30) for item in sessions[:5]),
-        }
-        for sessions in double[:3]
-    )
-    return [Answer("fail", message=_box_message(BY_ID["duplicate-session"], ids), evidence=evidence, charge_boxes=ids)]
-
-
-def _id_case(view: HostView) -> list[Answer]:
-    """Accepted ids that SteVe spells otherwise; what that does depends on the release (SteVe's pull request 1934)."""
-    admin = view.part("admin")
-    if admin["status"] != "ok":
-        return [Answer(str(admin["status"]), inert(admin["reason"], 300))]
-    spelt = {folded(str(box["id"])): str(box["id"]) for box in admin["data"]["registered"]}
-    exact = {str(box["id"]) for box in admin["data"]["registered"]}
-    accepted = [row["charge_box_id"] for row, _probe in view.box_rows() if row["verdict"] == "accepted"]
-    others = {item: spelt.get(folded(item), "?") for item in accepted if item not in exact}
-    if not others or view.era.at_least("3.11.0") is True:
-        return [Answer("pass")]
-    ids = tuple(others)
-    shown = "; ".join(f"{inert(mine, 60)} is {inert(theirs, 60)} in SteVe" for mine, theirs in list(others.items())[:3])
-    evidence = ({"source": "admin list", "detail": shown},)
-    if view.era.at_least("3.11.0") is None:
-        reason = f"{shown}; SteVe {view.era} minds up to 3.10 only, and the exact release is not known"
-        return [Answer("unknown", reason, evidence=evidence, charge_boxes=ids)]
-    message = f"{BY_ID['charge-box-id-case'].title}: {shown}."
-    return [Answer("fail", message=message, evidence=evidence, charge_boxes=ids)]
 
 
 # -- credentials behind a proxy -----------------------------------------------------------------------------
@@ -569,13 +444,9 @@ _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
-    "charge-box-id-near-miss": _near_miss,
-    "charge-box-rejected": _by_status("charge-box-rejected", "rejected"),
-    "charge-box-pending": _by_status("charge-box-pending", "pending"),
-    "charge-box-id-case": _id_case,
-    "duplicate-session": _duplicate_session,
     "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
+    **_questions_boxes.QUESTIONS,
     **_questions_network.QUESTIONS,
     **_questions_nginx.QUESTIONS,
     **_questions_tls.QUESTIONS,

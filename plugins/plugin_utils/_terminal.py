@@ -140,7 +140,7 @@ def _verdict_line(paper: Paper, verdict: dict[str, Any]) -> str:
 
 
 def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100, colour: bool = False) -> str:
-    """What a repair changed: cured, still there, new, not answered.
+    """What a repair changed: cured, still there, uncovered, waiting for the charger, new, not answered.
 
     Args:
         result: from ``_compare.compare``.
@@ -151,6 +151,8 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
     labels = (
         ("gone", "cured", "ok"),
         ("still", "still", "warn"),
+        ("uncovered", "uncovered", "warn"),
+        ("waiting", "waiting", "ok"),
         ("new", "new", "fail"),
         ("unanswered", "no answer", "warn"),
     )
@@ -158,7 +160,7 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
         for finding in result[kind]:
             text = f"{inert(finding['host'], 60)}  {finding['id']}: {finding['message']}"
             paper.block(label, text, 4, style)
-            if kind in ("still", "new"):
+            if kind in ("still", "uncovered", "waiting", "new"):
                 paper.block("", f"{finding['remedy']['text']} (by: {finding['remedy']['by']})", 4)
     if not paper.lines:
         paper.line("    nothing was wrong before and nothing is now")

@@ -28,6 +28,12 @@ def remediate(steve: Running, *options: str, **variables: Any) -> Run:
     return playbook("remediate", inventory, "-vvvv", "--diff", *options, extra=extra)
 
 
+def diagnose(steve: Running, **variables: Any) -> Run:
+    host = {"steve_url": steve.url, "steve_admin_password": "1234", **variables}
+    inventory = {"all": {"children": {"steve": {"hosts": {"site": local_host(**host)}}}}}
+    return playbook("diagnose", inventory, extra={"diagnose_timeout": 3, "diagnose_nginx_conf": "/nonexistent"})
+
+
 def registered(steve: Running) -> list[str]:
     return [row["charge_box_id"] for row in steve.control.state()["tables"]["charge_box"]]
 
@@ -57,6 +63,10 @@ def test_an_id_that_is_asked_about_is_not_registered_by_that() -> None:
         assert registered(steve) == ["CP-1"] and asked.code != 0
         one = remediate(steve, steve_charge_box_id="CP-2")
         assert registered(steve) == ["CP-1", "CP-2"], one.output
+        # It was registered a moment ago: the charger has to knock again before anything can be said.
+        assert one.code == 0 and "waiting" in one.output and "1 cured, 0 still there, 0 new, 1 waiting" in one.output
+        later = diagnose(steve, steve_charge_box_id="CP-2")
+    assert later.code != 0 and later.ids() == ["never-connected"], later.output
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])

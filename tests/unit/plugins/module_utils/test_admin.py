@@ -66,8 +66,10 @@ def test_the_document_is_the_same_for_every_era(release: str) -> None:
                 }
             ],
             "unknown": [{"id": "NEW", "attempts": 3, "last_attempt": "2023-11-14T22:13:20Z"}],
+            "unknown_error": None,
             "sessions": [{"id": "CP-1", "protocol": "ocpp1.6", "connected_since": "2023-11-14T22:13:20Z"}],
             "sessions_error": None,
+            "missing": [],
             "notes": [],
             "source": "admin",
             "era": {"min": release, "max": release, "source": "about"},

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils import _ids
 from ansible_collections.chargeops.steve.plugins.module_utils._ids import KINDS, MAX_SUGGESTIONS, folded, near_misses
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,3 +79,25 @@ def test_what_the_data_base_may_take_for_equal_is_always_found(one: str) -> None
     for other in (one + " ", one.upper(), one.lower()):
         if other != one and folded(other) == folded(one) and one.strip():
             assert [miss.id for miss in near_misses(one, [other])] == [other]
+
+
+def edits_by_the_book(one: str, other: str) -> int:
+    """The restricted Damerau-Levenshtein distance as textbooks write it, the whole table."""
+    table = [[0] * (len(other) + 1) for _row in range(len(one) + 1)]
+    for i in range(len(one) + 1):
+        for j in range(len(other) + 1):
+            if not i or not j:
+                table[i][j] = i + j
+                continue
+            table[i][j] = min(
+                table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (one[i - 1] != other[j - 1])
+            )  # fmt: skip
+            if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+                table[i][j] = min(table[i][j], table[i - 2][j - 2] + 1)
+    return table[-1][-1]
+
+
+@given(st.text("abc", max_size=9), st.text("abc", max_size=9))
+def test_the_short_cuts_find_the_distance_of_the_whole_table(one: str, other: str) -> None:
+    distance = edits_by_the_book(one, other)
+    assert _ids._edits(one, other, 2) == (distance if distance <= 2 else None)

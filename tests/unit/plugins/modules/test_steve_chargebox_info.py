@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -41,7 +43,10 @@ def simulator(release: str) -> Iterator[Any]:
 
 def params(url: str, **options: Any) -> dict[str, Any]:
     defaults = {name: option.get("default") for name, option in _options.connection_spec().items()}
-    usual = {"url": url, "username": "admin", "password": "1234", "charge_box_id": [], "details": False}
+    usual = {
+        "url": url, "username": "admin", "password": "1234", "charge_box_id": [], "details": False,
+        "webapi_username": None, "webapi_value": None,
+    }  # fmt: skip
     return {**defaults, **usual, **options}
 
 
@@ -184,6 +189,107 @@ def test_many_visits_at_once_do_not_disturb_each_other(simulator: Any) -> None:
     assert results == [5, 5, 5, 5]
 
 
+# -- ids that are not registered -------------------------------------------------------------------------------
+
+
+def test_an_id_that_is_not_registered_is_named_with_those_that_may_be_meant(simulator: Any) -> None:
+    knock(simulator.ws_url, "CHARGER-LETF")
+    result = module.work(params(simulator.url, charge_box_id=["cp-1", "CP-l", "CHARGER-LEFT", "CHARGER-LETF", "?"]))
+    assert [row["id"] for row in result["charge_boxes"]] == ["CP-1"]
+    assert [row["id"] for row in result["unknown"]] == ["CHARGER-LETF"]
+    found = {row["id"]: row for row in result["missing"]}
+    assert list(found) == ["CP-l", "CHARGER-LEFT", "CHARGER-LETF", "?"]
+    assert found["CP-l"]["near"] == [{"id": "CP-1", "where": "registered", "kind": "look-alike", "edits": 0}]
+    assert found["CHARGER-LEFT"]["near"] == [{"id": "CHARGER-LETF", "where": "unknown", "kind": "typo", "edits": 1}]
+    assert {one for one, row in found.items() if row["knocked"]} == {"CHARGER-LETF"}
+    assert found["CHARGER-LETF"]["near"] == found["?"]["near"] == []
+
+
+def test_a_long_list_of_missing_ids_is_named_whole_and_compared_in_part(simulator: Any) -> None:
+    ids = [f"NOT-REGISTERED-{number}" for number in range(30)]
+    result = module.work(params(simulator.url, charge_box_id=ids))
+    assert [row["id"] for row in result["missing"]] == ids
+    assert [row["near"] is None for row in result["missing"]] == [False] * 20 + [True] * 10
+
+
+# -- by the Web API --------------------------------------------------------------------------------------------
+
+
+def by_web_api(running: Any, **options: Any) -> dict[str, Any]:
+    given = {"username": None, "password": None, "webapi_username": "admin", "webapi_value": "token-4711"}
+    return params(running.url, **{**given, **options})
+
+
+@contextmanager
+def with_web_api(release: str, boxes: list[str]) -> Iterator[Any]:
+    """A SteVe of a release with its Web API on, but for 3.7.1, where a system property does not reach it."""
+    values = {
+        "auth.user": "admin",
+        "auth.password": "1234",
+        "webapi.key": "STEVE-API-KEY",
+        "webapi.value": "token-4711",
+    }
+    with TemporaryDirectory() as folder:
+        # Up to 3.8.0 only the file of properties reaches SteVe.
+        file = Path(folder, "main.properties")
+        file.write_text("".join(f"{key} = {value}\n" for key, value in values.items()))
+        options = {"main_properties": file} if release in ("3.6.1", "3.8.0") else {"system_properties": values}
+        with running_simulator(release=release, charge_boxes=boxes, **options) as running:
+            yield running
+
+
+@pytest.mark.parametrize("release_alone", ["expressync", "runbook"])
+def test_the_list_of_the_web_api_agrees_with_that_of_the_admin_ui(release_alone: str) -> None:
+    boxes = ["CP-1", "CP-2", "<b>&amp;", "1234", "caf\u00e9 \u65e5"]
+    era = {"era": "runbook"} if release_alone == "runbook" else {}
+    user = {} if release_alone == "expressync" else {"webapi_username": None}
+    with with_web_api(release_alone, boxes) as running, station(running.ws_url, "CP-2"):
+        seen = module.work(params(running.url, **era))
+        told = module.work(by_web_api(running, **era, **user))
+        some = module.work(by_web_api(running, charge_box_id=["cp-1", "CP-3x"], **era, **user))
+        before = running.control.unknown()
+    assert (told["source"], told["notes"], told["missing"]) == ("webapi", [], [])
+    assert [row["id"] for row in told["charge_boxes"]] == boxes
+    minutes = [{**row, "last_heartbeat": row["last_heartbeat"] and row["last_heartbeat"][:17] + "00Z"}
+               for row in seen["charge_boxes"]]  # fmt: skip
+    assert told["charge_boxes"] == minutes
+    assert told["unknown"] == told["sessions"] == []
+    assert "username and password" in told["unknown_error"] and told["unknown_error"] == told["sessions_error"]
+    assert [row["id"] for row in some["charge_boxes"]] == ["CP-1"]
+    assert [row["id"] for row in some["missing"]] == ["CP-3x"]
+    assert set(told) == set(seen) and before == []
+
+
+@pytest.mark.parametrize("release_alone", ["3.6.1", "3.8.0", "3.12.0", "3.14.1"])
+def test_upstream_has_no_list_and_the_sentence_says_so(release_alone: str) -> None:
+    with with_web_api(release_alone, ["CP-1"]) as running, pytest.raises(SteveError) as caught:
+        module.work(by_web_api(running))
+    assert caught.value.code == "webapi-no-list" and "username and password of the admin user" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("release_alone", "options", "code"),
+    [
+        ("expressync", {"webapi_value": "papagei-0815"}, "webapi-refused"),
+        ("expressync", {"webapi_username": "nobody"}, "webapi-refused"),
+        ("3.5.1", {}, "webapi-absent"),
+        ("3.7.1", {}, "webapi-disabled"),
+    ],
+)  # fmt: skip
+def test_a_web_api_that_lets_nobody_in_is_told_apart(release_alone: str, options: dict[str, str], code: str) -> None:
+    with with_web_api(release_alone, ["CP-1"]) as running, pytest.raises(SteveError) as caught:
+        module.work(by_web_api(running, **options))
+    assert caught.value.code == code
+    assert not [one for one in ("token-4711", "papagei-0815") if one in caught.value.sentence()]
+
+
+def test_bad_combinations_are_one_sentence_each(simulator: Any) -> None:
+    with pytest.raises(InputError, match="username is wrong: it is missing"):
+        module.work(by_web_api(simulator, webapi_value=None))
+    with pytest.raises(InputError, match="details is wrong: only the admin UI has details"):
+        module.work(by_web_api(simulator, details=True))
+
+
 # -- the documentation ------------------------------------------------------------------------------------------
 
 
@@ -201,7 +307,7 @@ def test_the_result_has_the_keys_that_are_documented(simulator: Any) -> None:
 
 def test_every_option_is_documented_and_every_documented_option_exists() -> None:
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    own = {"username", "password", "charge_box_id", "details"}
+    own = {"username", "password", "webapi_username", "webapi_value", "charge_box_id", "details"}
     assert set(documented) == own
     assert set(params("x")) == own | set(_options.connection_spec())
 

@@ -73,6 +73,12 @@ def row(charge_box_id: str, verdict: str = "accepted", finding: str | None = Non
     } | more
 
 
+def registered_box(charge_box_id: str, **more: Any) -> dict[str, Any]:
+    """A row of the admin list: a charge box that has been connected."""
+    seen = {"protocol": "ocpp1.6J", "last_heartbeat": "2026-11-23T00:59:00Z", "description": None}
+    return {"id": charge_box_id, "pk": 1} | seen | more
+
+
 def service(state: str = "running", **more: Any) -> dict[str, Any]:
     """Facts of a container."""
     return {
@@ -128,7 +134,7 @@ def observation(
                 }
             ),
             "env": ok({"added": [], "changed": [], "removed": []}),
-            "admin": ok({"registered": [{"id": item, "pk": 1} for item in known], "unknown": [], "sessions": []}),
+            "admin": ok({"registered": [registered_box(item) for item in known], "unknown": [], "sessions": []}),
             "tls": {"status": "skipped", "reason": "no TLS URL", "elapsed_s": 0.0, "data": None},
             "probes": ok([probe(), probe("proxy")] if probes is None else probes)
             | {"skipped_hops": skipped_hops or {}},
