@@ -161,7 +161,7 @@ class Look:
         """
         processes, now = self._listed() if self.prefix else _listed_here()
         found = masters(processes)
-        master = choose(found, self._pid(config))
+        master = choose(found, self._pid(config)) or choose([one for one in found if self._reads_conf(one)], None)
         if master is None:
             if found:
                 pids = ", ".join(str(one.pid) for one in found[:5])
@@ -198,6 +198,9 @@ class Look:
             return int(self.files.read(path).strip())
         except (SteveError, ValueError):
             return None
+
+    def _reads_conf(self, master: Process) -> bool:
+        return self._same_file(main_file(master, self.build))
 
     def _same_file(self, conf: str) -> bool:
         if self.prefix:

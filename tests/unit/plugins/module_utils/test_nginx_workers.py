@@ -156,6 +156,11 @@ def test_what_cannot_be_told_has_its_reason(
     assert said["status"] == status and words in said["reason"]
 
 
+def test_of_several_masters_the_one_that_reads_the_file_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [INIT, process(9, MASTER + " -c /x.conf"), process(10, MASTER), process(11, WORKER, 10)]
+    assert look(monkeypatch, listed)["status"] == "ok"
+
+
 def test_the_oldest_worker_that_takes_connections_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that crashed came back with the old configuration; one that shuts down has an older one still."""
     listed = [
