@@ -157,6 +157,7 @@ def _start() -> int | None:
             start_new_session=True,
             cwd="/",
         )
+    _daemons.append(process)
     PID_FILE.write_text(str(process.pid))
     try:
         if _wait(START_DEADLINE_S):
