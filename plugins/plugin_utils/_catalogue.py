@@ -95,6 +95,8 @@ _PATH = (
     *_HTTP, "redirected", "proxy-login-wall", "proxy-bad-gateway", "proxy-no-route", "wrong-context-path",
     "wrong-path", "soap-path",
 )  # fmt: skip
+#: What a proxy shows of the program that holds SteVe's port.
+_BEHIND_SQUATTER = "behind:app-port-taken"
 #: What keeps a certificate from being seen; one that was seen stands by itself.
 _BEFORE_TLS = tuple(f"open:{need}" for need in ("connection-closed", "http-timeout", "not-http", "tls-on-plain-port"))
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
@@ -263,13 +265,13 @@ CATALOGUE: tuple[Entry, ...] = (
              "The network says that there is no way to this address.", _RESOLVE,
              "Correct the address or the routing."),
     _network("connection-closed", "Closed without an answer",
-             "The connection is accepted and then closed without an HTTP answer.", _CONNECT,
+             "The connection is accepted and then closed without an HTTP answer.", (*_CONNECT, _BEHIND_SQUATTER),
              "Find out which program listens on this port and why it hangs up."),
     _network("http-timeout", "Connected, but no answer",
-             "Something accepts the connection and never answers the request.", _CONNECT,
+             "Something accepts the connection and never answers the request.", (*_CONNECT, _BEHIND_SQUATTER),
              "Find out which program listens on this port; if it is SteVe, look for a blocked start or data base."),
     _network("not-http", "Not an HTTP server",
-             "The program behind this port speaks another protocol.", _CONNECT,
+             "The program behind this port speaks another protocol.", (*_CONNECT, _BEHIND_SQUATTER),
              "Correct the port: this is not SteVe's.", "operator"),
     _network("tls-on-plain-port", "TLS was spoken to a plain port",
              "The URL says wss, but the port speaks plain HTTP.", _CONNECT,

@@ -128,6 +128,12 @@ def test_a_port_that_docker_could_not_bind_is_the_cause_and_its_owner_is_named()
     assert statuses(result, "app-not-running") == {"blocked"}
 
 
+def test_what_the_proxy_shows_of_the_program_that_has_the_port_is_explained() -> None:
+    document = refused_app("created", error=TAKEN)
+    document["parts"]["probes"]["data"] = [*DOWN, probe("proxy", endpoint=broken("http-timeout", "http"), rows=[])]
+    assert found(judge(document)) == [("app-port-taken", "fail")]
+
+
 def test_the_container_that_has_the_port_is_named() -> None:
     document = refused_app("created", error=TAKEN)
     document["parts"]["compose"]["data"]["port_holders"] = ["other-web-1"]
