@@ -260,7 +260,6 @@ def _scheme_not_forwarded(view: HostView, probe: Probe, rows: list[dict[str, Any
 # -- the host -----------------------------------------------------------------------------------------------
 
 
-
 def _admin_login_refused(view: HostView) -> list[Answer]:
     part = view.part("admin")
     if part["status"] == "ok":
