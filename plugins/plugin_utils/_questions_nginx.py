@@ -316,7 +316,8 @@ def _stale_upstream(view: HostView, probe: Probe) -> Answer:
     if not current:
         return open_("the upstream's name has no address now")
     used = [place for place in (_place(row["place"]) for row in now["errors"]) if place is not None]
-    reach = any(row["answering"] for row in now["servers"]) or bool(_app_addresses(view) & {address for address, _port in current})
+    app = _app_addresses(view)
+    reach = any(row["answering"] for row in now["servers"]) or any(address in app for address, _port in current)
     gone = [place for place in used if place not in current]
     if used and not gone:
         return passed
