@@ -60,7 +60,8 @@ class ActionModule(ActionBase):
             work = {"reported": self._report, "planned": self._plan, "compared": self._compare}
             return work[args["state"]](args)
         except (ValueError, OSError) as error:
-            raise AnsibleActionFail(f"steve_report: {error}") from error
+            # Ansible would say the cause's sentence once more.
+            raise AnsibleActionFail(f"steve_report: {error}") from None
 
     def _begin(self, args: dict[str, Any]) -> dict[str, Any]:
         run_id = _archive.new_run_id()

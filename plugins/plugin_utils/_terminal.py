@@ -324,14 +324,21 @@ def _answer(host: _Host) -> tuple[str, str, str, str, str]:
             way = f"something is wrong about {box} on {where}"
         return "FAIL", way, *_first(causes)
     unsettled = [check for check in host.unsettled if _about(check, id)]
-    unanswered = [item for item in host.checks if item["id"] == _IS_IT_KNOWN and item["status"] == "unknown"]
-    if unsettled or unanswered:
-        check = (unsettled or unanswered)[0]
-        candidates = [item for item in check["candidates"] if item in BY_ID] or [_IS_IT_KNOWN]
-        ways = " ".join(f"If {item}: {BY_ID[item].remedy.text}" for item in candidates[:2])
-        cause = f"perhaps {_perhaps(check)}" if unsettled else "not found, because nothing answered for this id"
-        remedy = f"Settle it first. {ways}" if unsettled else "Let it be asked: see what was not told."
-        return "OPEN", f"whether {box} gets into {where} is not settled", cause, _settle(check), remedy
+    not_settled = f"whether {box} gets into {where} is not settled"
+    if unsettled:
+        candidates = [item for item in unsettled[0]["candidates"] if item in BY_ID]
+        ways = "".join(f" If {item}: {BY_ID[item].remedy.text}" for item in candidates[:2])
+        cause = f"perhaps {_perhaps(unsettled[0])}"
+        return "OPEN", not_settled, cause, _settle(unsettled[0]), f"Settle it first.{ways}"
+    known = [item for item in host.checks if item["id"] == _IS_IT_KNOWN]
+    if not any(item["status"] == "pass" for item in known):
+        if mine:
+            return "OPEN", not_settled, *_first(mine)
+        reason = _settle(known[0]) if known else "it was not asked"
+        return (
+            "OPEN", not_settled, "not found, because SteVe did not answer for this id", reason,
+            "Let SteVe be asked: give what the evidence and the last line say is missing.",
+        )  # fmt: skip
     if mine:
         return "WARN", f"nothing keeps {box} out of {where}, but there is a warning", *_first(mine)
     looked = f"{host.data['evaluated']} of {host.data['total']} questions were answered, none of them with a fault"
