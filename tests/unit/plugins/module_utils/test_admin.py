@@ -263,7 +263,8 @@ def test_a_home_page_that_redirects_to_itself_is_a_loop(steve: FakeSteve) -> Non
 
 
 @pytest.mark.parametrize(
-    "location", ["https://127.0.0.1/steve/manager/home", "http://other.example.net/steve/manager/home", "//x/", "", "http://["]
+    "location",
+    ["https://127.0.0.1/steve/manager/home", "http://other.example.net/steve/manager/home", "//x/", "", "http://["],
 )
 def test_no_redirect_is_followed_and_its_target_is_told(steve: FakeSteve, location: str) -> None:
     steve.instead["/manager/home"] = lambda seen: Reply(302, "", {"Location": location} if location else {})
