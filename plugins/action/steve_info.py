@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import base64
 import os
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.chargeops.steve.plugins.module_utils import _clock
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificates
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _certificates
 from ansible_collections.chargeops.steve.plugins.plugin_utils._action import ObservingAction
 from ansible_collections.chargeops.steve.plugins.plugin_utils._archive import OBSERVATION_SCHEMA
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_charge_box_id
 
 #: Bytes of a trust store that are read; the store of a browser has a quarter of a million.
 MAX_STORE = 2 * 1024 * 1024
+#: Seconds that the log is read back by default, as in the module.
+LOG_SINCE_S = 86400.0
 TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 
 
@@ -33,7 +38,14 @@ class ActionModule(ObservingAction):
             "ca": _store(self._task.args.get("charger_ca")),
             "tls_versions": _versions(self._task.args.get("charger_tls_versions")),
         }
-        return {"host": str(variables.get("inventory_hostname", "localhost")), **args}
+        host = str(variables.get("inventory_hostname", "localhost"))
+        given: dict[str, Any] = {"host": host}
+        run_dir = self._task.args.get("run_dir")
+        if run_dir:
+            since = float(args.get("log_since") or LOG_SINCE_S)
+            given["log_discounts"] = _archive.earlier_probes(str(run_dir), host, datetime.now(UTC), since)
+        self._begin = time.time()
+        return {**given, **args}
 
     def document(self, result: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The module's result is the document, less what Ansible added, with what is known about the chargers."""
@@ -43,6 +55,7 @@ class ActionModule(ObservingAction):
             for key, value in result.items()
             if key not in ("changed", "invocation") and not key.startswith("_")
         }
+        _witness(document, self._begin, time.time())
         return {**document, "chargers": self._chargers}
 
     def lost(self, reason: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +74,21 @@ class ActionModule(ObservingAction):
         if not document["reached"]:
             return {"era": None, "gate_charge_box_id": None, "reason": document["reason"]}
         return {"era": document["era"], "gate_charge_box_id": gate_charge_box_id(document)}
+
+
+def _witness(document: dict[str, Any], begin: float, end: float) -> None:
+    """The controller as a witness of the host's clock: the module ran between these two seconds since 1970.
+
+    The host's clock is ahead by no more than what lies between the two beginnings, and by no less than what lies
+    between the two ends; half of the way between is how far the middle may be wrong.
+    """
+    data = ((document.get("parts") or {}).get("clock") or {}).get("data")
+    host = (data or {}).get("host")
+    if data is None or not host:
+        return
+    most, least = float(host["begin_s"]) - begin, float(host["end_s"]) - end
+    what = "the host's clock against the controller's"
+    data["witnesses"].append(_clock.witness("controller", (most + least) / 2, max((most - least) / 2, 0.0), what))
 
 
 def _store(path: Any) -> dict[str, Any] | None:

@@ -14,7 +14,10 @@ The only POST is the sign-in. Cookies are kept for one sign-in; a stale one woul
 
 from __future__ import annotations
 
+import json
+import re
 import time
+from dataclasses import replace
 from typing import Any, Callable, Sequence, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -33,6 +36,11 @@ ABOUT_PATH = "/manager/about"
 #: A refusal that took this long is not about the password: SteVe's connection pool waits 30 s for the data base and
 #: then reports the failed look-up of the user like a wrong password.
 SLOW_REFUSAL_S = 20.0
+#: Shorter passwords are not looked for in SteVe's pages. One that SteVe repeats has at least 16 characters, because it
+#: passed a length check, and ``1234`` or ``steve`` stand in other words.
+SHORTEST_ECHO = 8
+#: What stands where a page repeats a password.
+HIDDEN = "(hidden)"
 #: Signing out is a courtesy; it may not cost more than this.
 _SIGN_OUT_S = 2.0
 _Read = TypeVar("_Read")
@@ -203,7 +211,11 @@ class AdminClient:
                 "Check that all requests reach the same SteVe process and that nothing strips cookies.",
             )
         if answer.status not in REDIRECTS:
-            raise self._unexpected(answer, attempted, pages.SIGN_IN_PATH, pages.looks_like(answer.text))
+            # SteVe repeats no password here, but whatever else answers this URL may.
+            answer = without(answer, self._password)
+            raise quiet(
+                self._unexpected(answer, attempted, pages.SIGN_IN_PATH, pages.looks_like(answer.text)), self._password
+            )
 
     def sign_out(self) -> None:
         """Sign out and close the connection, best effort: SteVe's memory forgets the session at once."""
@@ -366,6 +378,36 @@ class AdminClient:
             attempted, self._http.url, f"{page}{seen}",
             "That is how SteVe looks without its data base (it waits 30 s for a connection). Check the data base.",
         )
+
+
+def without(answer: Answer, password: str | None) -> Answer:
+    """An answer without the password that was posted, whether escaped or not: SteVe shows a form again."""
+    if not password or len(password) < SHORTEST_ECHO:
+        return answer
+    echo = re.compile("".join(re.escape(one) if one.isascii() and one.isalnum() else _written(one) for one in password))
+    page = echo.sub(HIDDEN, answer.text)
+    headers = {name: echo.sub(HIDDEN, value) for name, value in answer.headers.items()}
+    return replace(answer, headers=headers, body=page.encode("utf-8"))
+
+
+def _written(character: str) -> str:
+    """A pattern for the ways in which HTML, forms and JSON write a character."""
+    by_form = quote(character, safe="")
+    ways = {by_form, by_form.lower(), json.dumps(character)[1:-1], character} | ({"+"} if character == " " else set())
+    # The longest first, so that nothing of an escape stays.
+    return "(?:&#?\\w{1,10};|" + "|".join(re.escape(way) for way in sorted(ways, key=len, reverse=True)) + ")"
+
+
+def quiet(error: AdminError, password: str) -> AdminError:
+    """An error about an answer `without` the password, without the words of one that repeats it.
+
+    A short password may be a part of words that everybody knows, such as ``steve``; it counts as the value of
+    something only.
+    """
+    value = rf"[=:]\s*[\"']?{re.escape(password)}(?!\w)"
+    if re.search(re.escape(HIDDEN) if len(password) >= SHORTEST_ECHO else value, error.got):
+        return type(error)(error.attempted, error.target, "what came back repeats what was sent", error.advice)
+    return error
 
 
 def collect(

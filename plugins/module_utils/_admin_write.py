@@ -11,8 +11,6 @@ that failed with status 200 and the error page, which may also come after the ro
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from typing import Sequence
 from urllib.parse import quote, urlsplit
 
@@ -29,8 +27,6 @@ from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 _DUPLICATE_MARKS = ("Duplicate entry", "UNIQUE constraint", "Failed to add the charge point")
-#: A text of SteVe can repeat only a password that passed its length check, which takes at least 16 characters.
-_SHORTEST_ECHO = 8
 
 
 class Refused(_admin.AdminError):
@@ -160,7 +156,7 @@ class AdminWriter(_admin.AdminClient):
                 # From 3.13.0 on SteVe waits for the station; this is no sign of a dead data base.
                 raise
             raise self._no_data_base(attempted, error.got) from None
-        return self._judged(_cleaned(answer, password), path, attempted)
+        return self._judged(_admin.without(answer, password), path, attempted)
 
     def _judged(self, answer: Answer, path: str, attempted: str) -> str | None:
         target = self._http.target(path)
@@ -196,15 +192,6 @@ class AdminWriter(_admin.AdminClient):
             and answer.location is not None
             and urlsplit(answer.location).path.split(";")[0].endswith(_admin.CHARGE_POINTS_PATH)
         )
-
-
-def _cleaned(answer: Answer, password: str | None) -> Answer:
-    """An answer without the password that was posted, whether escaped or not: SteVe shows the form again."""
-    if not password or len(password) < _SHORTEST_ECHO:
-        return answer
-    letters = (re.escape(one) if one.isalnum() else rf"(?:{re.escape(one)}|&#?\w+;)" for one in password)
-    page = re.sub("".join(letters), "(hidden)", answer.text)
-    return replace(answer, body=page.encode("utf-8"))
 
 
 # -- one visit ---------------------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ json`` (compose v2). Values of environment variables never leave this file; name
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -22,9 +24,21 @@ CONFIG_FILES_LABEL = "com.docker.compose.project.config_files"
 ENV_FILES_LABEL = "com.docker.compose.project.environment_file"
 ONEOFF_LABEL = "com.docker.compose.oneoff"
 HASH_LABEL = "com.docker.compose.config-hash"
+VERSION_LABEL = "com.docker.compose.version"
 
 #: The names compose itself looks for, in its order (compose-go, ``cli/options.go``).
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+
+#: What the engine says of a port that it cannot bind: 20.10 names docker-proxy's listener or its own allocation
+#: (``Bind for 0.0.0.0:8180 failed: port is already allocated``), 28 the whole mapping.
+_PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
+_PLACE = re.compile(
+    r"(?:Bind for|listen tcp[46]?|failed to bind host port(?: for)?) (?:\[([0-9a-fA-F:.]+)\]|([\d.]*|::)):(\d{1,5})\b"
+)
+_QUOTED = re.compile(r"""(["'`])(?:\\.|(?!\1).)*\1""", re.DOTALL)
+_DEFINITION = re.compile(r"(-D[A-Za-z0-9_.-]+=)\S+")
+#: Values as short as this are not searched for in an error: they would blank parts of every word.
+_SHORT = 3
 
 
 def read_inspect(text: str) -> list[dict[str, Any]]:
@@ -68,6 +82,7 @@ def service_facts(container: dict[str, Any]) -> dict[str, Any]:
     """
     state = container.get("State") or {}
     network = container.get("NetworkSettings") or {}
+    host = container.get("HostConfig") or {}
     return {
         "container": str(container.get("Name") or "").lstrip("/"),
         "state": str(state.get("Status") or "unknown"),
@@ -78,12 +93,74 @@ def service_facts(container: dict[str, Any]) -> dict[str, Any]:
         "started_at": _time(state.get("StartedAt")),
         "finished_at": _time(state.get("FinishedAt")),
         "ports": _ports(network.get("Ports") or {}),
+        "wanted_ports": _ports(host.get("PortBindings") or {}),
+        "unpublished": _unpublished(container, network.get("Ports") or {}),
+        "network_mode": str(host.get("NetworkMode") or "default"),
         "networks": {
             str(name): str((details or {}).get("IPAddress") or "")
             for name, details in (network.get("Networks") or {}).items()
         },
+        "image": inert((container.get("Config") or {}).get("Image") or "", 200),
+        "memory_limit": int(host.get("Memory") or 0) or None,
+        "error": start_error(container),
         "config_hash": labels(container).get(HASH_LABEL),
+        "compose_version": labels(container).get(VERSION_LABEL),
     }
+
+
+def start_error(container: dict[str, Any]) -> dict[str, Any] | None:
+    """Why docker could not start the container, None when it says nothing.
+
+    The engine's words can repeat the command line, and secrets stand there: what is quoted, every definition and
+    every value of the environment is taken out.
+
+    Returns:
+        ``kind`` (``port-taken`` | ``other``), ``address`` and ``port`` of the port that is taken (None when not
+        named), ``text``.
+    """
+    raw = str((container.get("State") or {}).get("Error") or "")
+    if not raw:
+        return None
+    taken = _PORT_TAKEN.search(raw)
+    place = _PLACE.search(raw) if taken else None
+    text = _DEFINITION.sub(r"\1(hidden)", _QUOTED.sub("(hidden)", raw))
+    for value in sorted(environment(container).values(), key=len, reverse=True):
+        if len(value) > _SHORT:
+            text = text.replace(value, "(hidden)")
+    return {
+        "kind": "port-taken" if taken else "other",
+        "address": place.group(1) or place.group(2) if place else None,
+        "port": int(place.group(3)) if place else None,
+        "text": inert(text, 300),
+    }
+
+
+def _unpublished(container: dict[str, Any], ports: dict[str, Any]) -> list[str]:
+    """Ports that the image or compose names and that no address of the host leads to, such as ``8180/tcp``."""
+    named = set((container.get("Config") or {}).get("ExposedPorts") or {}) | set(ports)
+    return sorted(str(port) for port in named if not ports.get(port))
+
+
+def mounts(container: dict[str, Any]) -> list[str]:
+    """Directories of the host that the container writes to (bind mounts and volumes)."""
+    return [
+        str(item["Source"])
+        for item in container.get("Mounts") or []
+        if isinstance(item, dict) and item.get("RW") and item.get("Source") and item.get("Type") in ("bind", "volume")
+    ]
+
+
+def words(value: Any) -> list[str]:
+    """A command or entrypoint as docker or compose writes it, as a list."""
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def command(container: dict[str, Any]) -> list[str]:
+    """Entrypoint and command of an inspected container or image."""
+    config = container.get("Config") or {}
+    return words(config.get("Entrypoint")) + words(config.get("Cmd"))
 
 
 def _time(value: Any) -> str | None:
@@ -105,6 +182,36 @@ def _ports(ports: dict[str, Any]) -> list[dict[str, Any]]:
     return result
 
 
+def configured_services(text: str) -> dict[str, Any]:
+    """The services of ``docker compose config --format json``.
+
+    Raises:
+        SteveError: the text is not what compose prints.
+    """
+    try:
+        return dict(json.loads(text)["services"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable("docker compose config", type(error).__name__) from error
+
+
+def configured_service(text: str, service: str) -> dict[str, Any]:
+    """One service of ``docker compose config --format json``.
+
+    Raises:
+        SteveError: unreadable, or the service is not in the project.
+    """
+    services = configured_services(text)
+    if not isinstance(services.get(service), dict):
+        raise SteveError(
+            "find the app's service",
+            service,
+            f"the project has {', '.join(sorted(services)) or 'no services'}",
+            "Correct steve_app_service.",
+        )
+    value: dict[str, Any] = services[service]
+    return value
+
+
 def configured_environment(text: str, service: str) -> dict[str, str]:
     """The environment that compose would give the service now, from ``docker compose config --format json``.
 
@@ -113,19 +220,36 @@ def configured_environment(text: str, service: str) -> dict[str, str]:
     Raises:
         SteveError: unreadable, or the service is not in the project.
     """
-    try:
-        services = json.loads(text)["services"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable("docker compose config", type(error).__name__) from error
-    if service not in services:
-        raise SteveError(
-            "find the app's service",
-            service,
-            f"the project has {', '.join(sorted(services)) or 'no services'}",
-            "Correct steve_app_service.",
-        )
-    raw = services[service].get("environment") or {}
+    return environment_of(configured_service(text, service))
+
+
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    """The environment in the files' description of one service, without the variables that have no value."""
+    raw = service.get("environment") or {}
     return {str(name): str(value) for name, value in raw.items() if value is not None}
+
+
+def configured_command(service: dict[str, Any]) -> list[str] | None:
+    """Entrypoint and command that the files give the service; None where neither is given (the image's are used).
+
+    Compose writes ``$$`` for a literal dollar in its output.
+    """
+    found = configured_command_raw(service)
+    return [word.replace("$$", "$") for word in found] or None
+
+
+def configured_command_raw(service: dict[str, Any]) -> list[str]:
+    """Entrypoint and command exactly as compose prints them."""
+    return words(service.get("entrypoint")) + words(service.get("command"))
+
+
+def hash_of(text: str, service: str) -> str | None:
+    """The hash of one service from ``docker compose config --hash``, which prints ``NAME HASH``."""
+    for line in text.splitlines():
+        name, _separator, value = line.strip().partition(" ")
+        if name == service and re.fullmatch(r"[0-9a-f]{32,128}", value.strip()):
+            return value.strip()
+    return None
 
 
 def environment_drift(wanted: dict[str, str], running: dict[str, str], image: dict[str, str]) -> dict[str, list[str]]:

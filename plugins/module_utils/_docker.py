@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _compose
+from ansible_collections.chargeops.steve.plugins.module_utils import _compose, _env_reach
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
@@ -24,6 +25,9 @@ class DockerUnavailable(SteveError):
     """Docker cannot be asked on this host: no client, no engine, no permission, no answer."""
 
     code = "docker-unavailable"
+
+
+_ONLY_DOCKER = "Only containers of docker are looked at; leave steve_project_dir away."
 
 
 def run_command(argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
@@ -61,6 +65,7 @@ class Project:
         name: project name, or None to find it by the directory.
         files: compose files relative to the directory; empty for what the containers' labels or compose say.
         deadline: monotonic time after which nothing more is started.
+        standalone: whether compose is the program docker-compose, because docker has no plugin.
     """
 
     directory: str
@@ -70,28 +75,31 @@ class Project:
     command_timeout: float = 10.0
     run: Runner = run_command
     clock: Callable[[], float] = time.monotonic
+    which: Callable[[str], str | None] = shutil.which
+    standalone: bool = False
     containers: list[dict[str, Any]] = field(default_factory=list)
 
     def _docker(self, *arguments: str) -> str:
-        left = min(self.command_timeout, self.deadline - self.clock())
         what = f"docker {arguments[0]}"
+        try:
+            return self._run(["docker", *arguments], what)
+        except FileNotFoundError as error:
+            raise DockerUnavailable("ask docker", what, *_no_client(self.which)) from error
+
+    def _run(self, argv: list[str], what: str) -> str:
+        left = min(self.command_timeout, self.deadline - self.clock())
         if left <= 0:
             raise DockerUnavailable("ask docker", what, "no time is left", "Raise the deadline.")
         try:
-            code, out, err = self.run(["docker", *arguments], left)
-        except FileNotFoundError as error:
-            raise DockerUnavailable(
-                "ask docker",
-                what,
-                "there is no docker client on this host",
-                "Install it, or leave steve_project_dir away.",
-            ) from error
+            code, out, err = self.run(argv, left)
         except subprocess.TimeoutExpired as error:
             raise DockerUnavailable(
                 "ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine."
             ) from error
         if code != 0:
-            raise _failure(what, err)
+            raise failure(what, err)
+        if "emulate docker cli using podman" in err.lower():
+            raise DockerUnavailable("ask docker", what, "the docker client here is podman's", _ONLY_DOCKER)
         return out
 
     def load(self) -> bool:
@@ -100,17 +108,32 @@ class Project:
         Raises:
             DockerUnavailable: docker cannot be asked.
         """
-        arguments = ["ps", "--all", "--no-trunc", "--quiet", "--filter"]
+        arguments = ("ps", "--all", "--no-trunc", "--quiet", "--filter")
         if self.name:
-            arguments.append(f"label={_compose.PROJECT_LABEL}={self.name}")
+            ids = self._docker(*arguments, f"label={_compose.PROJECT_LABEL}={self.name}").split()
         else:
-            arguments.append(f"label={_compose.WORKING_DIR_LABEL}={os.path.normpath(self.directory)}")
-        ids = self._docker(*arguments).split()
+            label = f"label={_compose.WORKING_DIR_LABEL}={os.path.normpath(self.directory)}"
+            ids = self._docker(*arguments, label).split() or self._by_another_name()
         found = _compose.read_inspect(self._docker("inspect", *ids)) if ids else []
         self.containers = [
             item for item in found if _compose.labels(item).get(_compose.ONEOFF_LABEL, "False") != "True"
         ]
         return bool(self.containers)
+
+    def _by_another_name(self) -> list[str]:
+        """Containers whose project directory is the same one by another name (a symbolic link on the way)."""
+        row = f'{{{{.ID}}}}\t{{{{.Label "{_compose.WORKING_DIR_LABEL}"}}}}'
+        label = f"label={_compose.WORKING_DIR_LABEL}"
+        listed = self._docker("ps", "--all", "--no-trunc", "--filter", label, "--format", row)
+        rows = [line.partition("\t") for line in listed.splitlines()]
+        wanted = os.path.realpath(self.directory)
+        return [found for found, _tab, place in rows if place and os.path.realpath(place) == wanted]
+
+    def other_directories(self) -> list[str]:
+        """Directories that the containers' labels name and that are not the given one."""
+        found = {_compose.labels(item).get(_compose.WORKING_DIR_LABEL) or "" for item in self.containers}
+        wanted = os.path.realpath(self.directory)
+        return sorted(inert(place, 200) for place in found if place and os.path.realpath(place) != wanted)
 
     def has_compose_file(self) -> bool:
         """Whether the directory holds one of the given or of compose's default files."""
@@ -131,18 +154,44 @@ class Project:
                 result[name] = _compose.service_facts(newest)
         return result
 
-    def environment_drift(self, service: str) -> dict[str, list[str]]:
-        """Names that differ between the files and the running container (values stay inside this call).
+    def mounts(self, service: str) -> list[str]:
+        """Directories of the host that the service's newest container writes to."""
+        container = self.container(service)
+        return _compose.mounts(container) if container else []
+
+    def container_id(self, service: str) -> str | None:
+        """The full id of the service's newest container."""
+        container = self.container(service)
+        return str(container.get("Id") or "") or None if container else None
+
+    def root_directory(self) -> str | None:
+        """Where the engine keeps images, volumes and logs; None when it does not say.
 
         Raises:
-            DockerUnavailable: docker or compose cannot be asked.
-            SteveError: there is no such service or container.
+            DockerUnavailable: docker cannot be asked.
         """
-        container = self.container(service)
-        if container is None:
-            raise SteveError("compare the environment", service, "the service has no container", "Start it first.")
+        found = self._docker("info", "--format", "{{.DockerRootDir}}").strip()
+        return found if os.path.isabs(found) else None
+
+    def publishing(self, port: int) -> list[str]:
+        """Names of the running containers that publish this port of the host.
+
+        Raises:
+            DockerUnavailable: docker cannot be asked.
+        """
+        found = self._docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}").splitlines()
+        return [inert(name, 80) for name in found[:10] if name]
+
+    # -- compose -------------------------------------------------------------------------------------------------
+
+    def _project_arguments(self, container: dict[str, Any]) -> list[str]:
+        """The options that make compose read the same project as the one the container was created from.
+
+        The directory and files of the labels win over a given directory that is only another name of it (a symbolic
+        link, a copy that a deployment replaced); given files win over those of the labels.
+        """
         marks = _compose.labels(container)
-        arguments = ["compose", "--project-directory", marks.get(_compose.WORKING_DIR_LABEL) or self.directory]
+        arguments = ["--project-directory", marks.get(_compose.WORKING_DIR_LABEL) or self.directory]
         name = marks.get(_compose.PROJECT_LABEL)
         if name:
             arguments += ["--project-name", name]
@@ -152,13 +201,93 @@ class Project:
         for item in marks.get(_compose.ENV_FILES_LABEL, "").split(","):
             if item:
                 arguments += ["--env-file", item]
-        wanted = _compose.configured_environment(self._docker(*arguments, "config", "--format", "json"), service)
+        return arguments
+
+    def _run_compose(self, *arguments: str) -> str:
+        """Run compose: the plugin, or the program docker-compose where there is no plugin."""
+        if not self.standalone:
+            try:
+                return self._docker("compose", *arguments)
+            except DockerUnavailable as error:
+                if error.code != "compose-missing":
+                    raise
+                try:
+                    found = self._run(["docker-compose", *arguments], "docker-compose")
+                except FileNotFoundError:
+                    raise error from None
+                self.standalone = True
+                return found
+        return self._run(["docker-compose", *arguments], "docker-compose")
+
+    def _configured(self, arguments: list[str], service: str, *options: str) -> tuple[dict[str, Any], list[str]]:
+        """The service as the files describe it now, and the arguments that show it (its profile may not be active)."""
+        text = self._run_compose(*arguments, "config", "--format", "json", *options)
+        if service not in _compose.configured_services(text):
+            arguments = [*arguments, "--profile", "*"]
+            text = self._run_compose(*arguments, "config", "--format", "json", *options)
+        return _compose.configured_service(text, service), arguments
+
+    def environment(self, app: str, db: str, given: _env_reach.Given) -> dict[str, Any]:
+        """How the app's values reach it and which differ from the files: names, and yes or no; values stay inside.
+
+        Raises:
+            DockerUnavailable: docker or compose cannot be asked.
+            SteveError: there is no such service or container.
+        """
+        container = self.container(app)
+        if container is None:
+            raise SteveError("compare the environment", app, "the service has no container", "Start it first.")
+        running, command = _compose.environment(container), _compose.command(container)
+        service, arguments = self._configured(self._project_arguments(container), app)
+        wanted = _compose.environment_of(service)
         images = _compose.read_inspect(self._docker("image", "inspect", str(container.get("Image") or "")))
         image = _compose.environment(images[0]) if images else {}
-        return _compose.environment_drift(wanted, _compose.environment(container), image)
+        files_command = _compose.configured_command(service)
+        plain = {name: value.replace("$$", "$") for name, value in wanted.items()}
+        database = self.container(db)
+        return {
+            **_compose.environment_drift(wanted, running, image),
+            "definitions_changed": _env_reach.definition_drift(files_command, plain, command, running),
+            "names": sorted(wanted),
+            "definitions": sorted(_env_reach.definitions(command, running)),
+            "interpolated": self._interpolated(arguments, app) if files_command else [],
+            "sourced": _env_reach.is_sourced(command),
+            "credentials": _env_reach.credentials(command, running, given),
+            "db_password_shipped": _env_reach.db_password_is_shipped(_compose.environment(database or {})),
+            "config_hash": self._hashes(arguments, container, app),
+        }
+
+    def _interpolated(self, arguments: list[str], service: str) -> list[str] | None:
+        """Names of the variables that the files write into the command; None when compose does not show them."""
+        try:
+            raw, _arguments = self._configured(arguments, service, "--no-interpolate")
+        except SteveError:
+            return None
+        return _env_reach.variables(_compose.configured_command_raw(raw))
+
+    def _hashes(self, arguments: list[str], container: dict[str, Any], service: str) -> dict[str, Any]:
+        """The container's hash against that of the files: where they differ, ``up -d`` would recreate it."""
+        label = _compose.labels(container).get(_compose.HASH_LABEL)
+        found, reason = None, None
+        try:
+            found = _compose.hash_of(self._run_compose(*arguments, "config", "--hash", service), service)
+        except DockerUnavailable as error:
+            reason = error.got
+        if reason is None and not (label and found):
+            reason = "the container has no hash" if not label else "compose prints no hash"
+        differs = None if reason else found != label
+        return {"container": label, "files": found, "differs": differs, "reason": reason}
 
 
-def _failure(what: str, stderr: str) -> DockerUnavailable:
+def _no_client(which: Callable[[str], str | None]) -> tuple[str, str]:
+    """What is there instead of a docker client, and what to do."""
+    for other in ("podman", "nerdctl"):
+        if which(other):
+            return f"there is no docker client on this host, but {other}", _ONLY_DOCKER
+    return "there is no docker client on this host", "Install it, or leave steve_project_dir away."
+
+
+def failure(what: str, stderr: str) -> DockerUnavailable:
     """Docker's own words, recognised where a person can act on them; cut and on one line."""
     lowered = stderr.lower()
     if "permission denied" in lowered:
@@ -171,8 +300,12 @@ def _failure(what: str, stderr: str) -> DockerUnavailable:
     if "cannot connect to the docker daemon" in lowered or "is the docker daemon running" in lowered:
         return DockerUnavailable("ask docker", what, "the docker engine does not run", "Start it.")
     if "is not a docker command" in lowered or "unknown flag: --project-directory" in lowered:
-        return DockerUnavailable("ask docker", what, "the compose plugin is missing", "Install docker compose v2.")
-    if what == "docker compose":
+        return DockerUnavailable(
+            "ask docker", what, "the compose plugin is missing", "Install docker compose v2.", "compose-missing"
+        )
+    if what == "docker-compose" and ("usage: config" in lowered or "no such option" in lowered):
+        return DockerUnavailable("ask docker", what, "docker-compose is version 1", "Install docker compose v2.")
+    if what in ("docker compose", "docker-compose"):
         # Compose repeats the offending value in some messages, and values here are secrets.
         return DockerUnavailable(
             "ask docker",

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -23,5 +25,21 @@ def run(module: AnsibleModule, work: Callable[[dict[str, Any]], dict[str, Any]])
     try:
         result = work(module.params)
     except SteveError as error:
-        result = {"failed": True, "changed": False, "msg": error.sentence(), "error": error.to_dict()}
+        result = _failure(error)
+    except Exception as error:
+        result = _failure(_bug(error))
     finish(module, result)
+
+
+def _failure(error: SteveError) -> dict[str, Any]:
+    return {"failed": True, "changed": False, "msg": error.sentence(), "error": error.to_dict()}
+
+
+def _bug(error: Exception) -> SteveError:
+    """What can be told of an error that nobody thought of: its kind and its place, never its words."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    return SteveError(
+        "finish", "a bug of this module", f"{type(error).__name__} at {place}",
+        "Please report this line. What was changed until then is not known.", "internal-error",
+    )  # fmt: skip

@@ -28,6 +28,8 @@ MAX_DEPTH = 64
 MAX_INCLUDE_DEPTH = 16
 #: Files of one configuration.
 MAX_FILES = 2000
+#: Code of the error for a file that is not there, as told by the host itself.
+FILE_MISSING = "nginx-file-missing"
 
 _BLANK = re.compile(rb"[ \t\r\n]+")
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -43,12 +45,17 @@ _NEEDS_QUOTES = re.compile(r"[\s;{}\"'\\#$]")
 
 
 class NginxConfigError(SteveError):
-    """A file is not what nginx could read, with the place in the words that nginx uses (``file:line``)."""
+    """A file is not what nginx could read, with the place in the words that nginx uses (``file:line``).
+
+    Attributes:
+        certain: False where only this reader gives up, and nginx may well read it.
+    """
 
     code = "nginx-config-invalid"
 
-    def __init__(self, file: str, line: int, what: str) -> None:
+    def __init__(self, file: str, line: int, what: str, certain: bool = True) -> None:
         self.file = file
+        self.certain = certain
         self.line = line
         self.what = what
         super().__init__(
@@ -192,9 +199,9 @@ def parse(data: bytes, path: str) -> File:
 def _open_block(stack: list[_Open], words: list[Word], brace: int, path: str) -> None:
     if words[0].text.endswith("_by_lua_block"):
         what = f"{shown(words[0].text)} holds Lua code, which this reader does not understand"
-        raise NginxConfigError(path, words[0].line, what)
+        raise NginxConfigError(path, words[0].line, what, certain=False)
     if len(stack) > MAX_DEPTH:
-        raise NginxConfigError(path, words[0].line, f"more than {MAX_DEPTH} blocks inside each other")
+        raise NginxConfigError(path, words[0].line, f"more than {MAX_DEPTH} blocks inside each other", False)
     stack.append(_Open(tuple(words), brace))
 
 
@@ -364,22 +371,30 @@ def _follow(config: Config, file: File, source: Source, chain: tuple[str, ...]) 
                 try:
                     config.files[path] = parse(source.read(path), path)
                 except SteveError as error:
-                    config.errors.append(error)
+                    config.errors.append(_at_include(include, path, error))
                     continue
                 _follow(config, config.files[path], source, (*chain, path))
             arrived.append(path)
         config.included[key] = tuple(arrived)
 
 
+def _at_include(include: Directive, path: str, error: SteveError) -> SteveError:
+    """A file that is not there is the fault of the line that names it; what cannot be read says nothing of nginx."""
+    if error.code != FILE_MISSING or has_magic(include.args[0]):
+        return error
+    return NginxConfigError(include.file, include.line, f"the file {shown(path)} that it includes does not exist")
+
+
 def _targets(config: Config, include: Directive, source: Source, chain: tuple[str, ...]) -> list[str]:
     pattern = config.pattern(include)
     paths = source.glob(pattern) if has_magic(pattern) else [pattern]
     if any(path in chain for path in paths):
-        raise NginxConfigError(include.file, include.line, "a file includes itself")
+        raise NginxConfigError(include.file, include.line, "a file includes itself", False)
     if len(chain) > MAX_INCLUDE_DEPTH:
-        raise NginxConfigError(include.file, include.line, f"more than {MAX_INCLUDE_DEPTH} includes inside each other")
+        what = f"more than {MAX_INCLUDE_DEPTH} includes inside each other"
+        raise NginxConfigError(include.file, include.line, what, False)
     if len(config.files) + len(paths) > MAX_FILES:
-        raise NginxConfigError(include.file, include.line, f"more than {MAX_FILES} files")
+        raise NginxConfigError(include.file, include.line, f"more than {MAX_FILES} files", False)
     return paths
 
 

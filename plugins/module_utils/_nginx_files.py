@@ -10,6 +10,7 @@ configuration is invalid, so the files themselves are read.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import stat
@@ -18,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import Config, load, shown
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import FILE_MISSING, Config, load, shown
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 #: Bytes of one file; a larger one is no configuration written by people.
@@ -39,6 +40,7 @@ class Files:
         prefix: what runs a command where nginx runs, e.g. ``["docker", "exec", "proxy"]``; empty: here.
         mounts: directories (or files) that nginx sees → where they are on this host; only with ``prefix``.
         instead: paths on this host → content to take instead (None: as if the file did not exist).
+        deadline_s: seconds for everything that is read through a command.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Files:
         prefix: Sequence[str] = (),
         mounts: Mapping[str, str] | None = None,
         instead: Mapping[str, bytes | None] | None = None,
+        deadline_s: float = COMMAND_DEADLINE_S,
     ) -> None:
         self.prefix = tuple(prefix)
         self.mounts = {_clean(inside): _clean(outside) for inside, outside in (mounts or {}).items()}
         self.instead = dict(instead or {})
         self._total = 0
-        self._end = time.monotonic() + COMMAND_DEADLINE_S
+        self._deadline_s = deadline_s
+        self._end = time.monotonic() + deadline_s
 
     def host_path(self, path: str) -> str | None:
         """Where a file lies on this host, None when it exists inside of the container only."""
@@ -148,7 +152,7 @@ class Files:
                 raise SteveError(
                     "read the nginx configuration",
                     shown(subject),
-                    f"no answer within {COMMAND_DEADLINE_S:g} s in total",
+                    f"no answer within {self._deadline_s:g} s in total",
                     "See whether the container or its engine hangs.",
                 ) from error
         if process.returncode != 0:
@@ -174,7 +178,7 @@ def _failed(path: str, error: OSError) -> SteveError:
         shown(path),
         error.strerror or type(error).__name__,
         "Check that the file exists and that this user may read it.",
-        code="nginx-config-unreadable",
+        code=FILE_MISSING if error.errno == errno.ENOENT else "nginx-config-unreadable",
     )
 
 

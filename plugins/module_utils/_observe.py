@@ -4,8 +4,8 @@
 
 """Everything observable from one host in one call: the parts, their order and their deadlines.
 
-Looking leaves traces, so the order is fixed: containers and files, then SteVe's own lists, then the probes. With
-admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
+Looking leaves traces, so the order is fixed: containers and files, the log among them, then SteVe's own lists, then the
+probes. With admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
 Nothing here judges; that is the analyser's work on the controller.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -21,13 +22,19 @@ from urllib.parse import urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
+    _clock,
     _docker,
+    _env_reach,
     _handshake,
     _ids,
-    _nginx_files,
-    _nginx_view,
+    _log_source,
+    _nginx_look,
     _options,
     _probe,
+    _resources,
+    _socket_owners,
+    _starting,
+    _steve_log,
     _tls_chain,
     _webapi,
 )
@@ -40,12 +47,22 @@ WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
 )  # fmt: skip
-_NOT_BUILT = ("log", "clock", "sockets", "resources")
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
+#: Seconds that the look at nginx in a container may take.
+_NGINX_S = 20.0
+#: Seconds that reading the log may take, and that a program may which tells about the host's clock.
+_LOG_S = 20.0
+_CLOCK_S = 3.0
+#: Seconds by which our own knocks may stand beside their window in the log.
+_DISCOUNT_SLACK_S = 2.0
 #: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
 _WEB_API_S = 20.0
 _WEB_API_BOXES = 20
+#: Seconds that the look for the owners of sockets may take.
+_SOCKETS_S = 3.0
+#: A data base that was installed without docker keeps its files here, in every distribution's package.
+_DATA_BASE_DIR = "/var/lib/mysql"
 _STRAIGHT = "the public URL leads straight to SteVe's own port"
 
 
@@ -74,10 +91,15 @@ class Options:
     era: Era | None = None
     timeout: float = 10.0
     deadline: float = 60.0
+    start_deadline: float = 0.0
     validate_certs: bool = True
     ca_path: str | None = None
     webapi: _webapi.Credential = field(default_factory=_webapi.Credential)
     webapi_scheme: str = "auto"
+    log_file: str | None = None
+    log_since: float = 86400.0
+    log_max_bytes: int = 32 * 1024 * 1024
+    log_discounts: list[_steve_log.Discount] = field(default_factory=list)
 
 
 def options_from(params: dict[str, Any]) -> Options:
@@ -99,8 +121,13 @@ def options_from(params: dict[str, Any]) -> Options:
         subprotocols=params["subprotocols"], era=_options.era(params["era"]),
         timeout=_options.seconds(params["timeout"], "timeout"),
         deadline=_options.seconds(params["deadline"], "deadline"),
+        start_deadline=_start_deadline(params.get("start_deadline")),
         validate_certs=params["validate_certs"], ca_path=params["ca_path"],
         webapi=_webapi_credential(params), webapi_scheme=params.get("webapi_scheme") or "auto",
+        log_file=params.get("log_file") or None,
+        log_since=_options.seconds(params.get("log_since") or 86400.0, "log_since"),
+        log_max_bytes=_log_bytes(params.get("log_max_bytes")),
+        log_discounts=[_discount(item) for item in params.get("log_discounts") or []],
     )  # fmt: skip
 
 
@@ -110,6 +137,33 @@ def _single(params: dict[str, Any], ids: list[str]) -> bool:
     if single and len(ids) != 1:
         raise InputError("single", f"{len(ids)} ids are given in charge_box_id", "Give one id, or leave single away.")
     return single
+
+
+def _log_bytes(value: Any) -> int:
+    """The size cap of the log: between 64 KiB and 1 GiB."""
+    size = 32 * 1024 * 1024 if value is None else int(value)
+    if not 64 * 1024 <= size <= 1024**3:
+        raise InputError("log_max_bytes", f"{size} bytes", "Give between 65536 (64 KiB) and 1073741824 (1 GiB).")
+    return size
+
+
+def _discount(item: dict[str, Any]) -> _steve_log.Discount:
+    """What an earlier diagnosis asked: ``from``, ``to`` and ``ids``, as in a probe's side effects."""
+    try:
+        begin, end = (
+            datetime.strptime(str(item[key]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+            for key in ("from", "to")
+        )
+        ids = frozenset(str(one) for one in item.get("ids") or [])
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        advice = "Give from and to like 2026-11-23T01:02:03Z, and ids as a list."
+        raise InputError("log_discounts", "it holds something else than windows", advice) from error
+    return _steve_log.Discount(begin - _DISCOUNT_SLACK_S, end + 1 + _DISCOUNT_SLACK_S, ids)
+
+
+def _start_deadline(value: Any) -> float:
+    """Seconds, 0 for not waiting."""
+    return _options.seconds(value, "start_deadline") if value else 0.0
 
 
 def _webapi_credential(params: dict[str, Any]) -> _webapi.Credential:
@@ -163,22 +217,34 @@ class Observer:
         self.parts: dict[str, dict[str, Any]] = {}
         self.started = clock()
         self.project: _docker.Project | None = None
+        self.nginx: _nginx_look.Look | None = None
         self.era: Era | None = options.era
         self.skipped_hops: dict[str, str] = {}
+        self.log: _steve_log.Reader | None = None
+        self.log_modified: float | None = None
+        self.host_begin_s = time.time()
+        self.waited_s = 0.0
 
     def observe(self) -> dict[str, Any]:
         """The observation document; never raises for what a host answers."""
         collected_at = utc_now()
-        for name in _NOT_BUILT:
-            self._part(name, _not_built)
         self._part("compose", self._compose)
         self._part("env", self._env)
+        self._part("sockets", self._sockets)
+        self._part("resources", self._resources)
         self._part("nginx", self._nginx)
+        self._part("log", self._log)
+        self._part("clock", self._clock)
         self._part("admin", self._admin)
         self._part("webapi", self._web_api)
         self._part("tls", self._tls)
+        before_probes = time.time()
         self._part("probes", self._probes)
+        self._nginx_upstream(before_probes)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
+        if self.parts["clock"]["status"] == "ok":
+            # The controller takes the two ends between its own.
+            self.parts["clock"]["data"]["host"] = {"begin_s": self.host_begin_s, "end_s": time.time()}
         return {
             "schema": SCHEMA,
             "run_id": self.options.run_id,
@@ -195,6 +261,7 @@ class Observer:
                 "public_ws_url": self.options.public_ws_url,
                 "admin": self.options.username is not None,
                 "probe_charge_box_id": self.options.probe_charge_box_id,
+                "start_deadline_s": self.options.start_deadline or None,
             },
             "parts": {name: self.parts[name] for name in PART_NAMES},
             "changed": False,
@@ -222,7 +289,8 @@ class Observer:
         self.parts[name] = part
 
     def _left(self) -> float:
-        return max(self.options.deadline - (self.clock() - self.started), 0.0)
+        """Seconds of the deadline that are left; waiting for a starting SteVe is not part of them."""
+        return max(self.options.deadline - (self.clock() - self.started - self.waited_s), 0.0)
 
     def _compose(self) -> dict[str, Any]:
         directory = self.options.project_dir
@@ -236,14 +304,89 @@ class Observer:
             clock=self.clock,
         )
         found = self.project.load()
+        waited = self._wait(self.project) if self.options.start_deadline and self._may_open(self.project) else None
+        services = self.project.services()
         return {
             "project_dir": directory,
             "has_compose_file": self.project.has_compose_file(),
             "has_containers": found,
             "app_service": self.options.app_service,
             "db_service": self.options.db_service,
-            "services": self.project.services(),
+            "services": services,
+            "other_projects": self.project.other_directories(),
+            "port_holders": self._port_holders(services.get(self.options.app_service)),
+            "waited": waited,
         }
+
+    def _may_open(self, project: _docker.Project) -> bool:
+        """Whether SteVe's port can open at all: one of this host that its container does not publish never does."""
+        app = project.services().get(self.options.app_service)
+        direct = urlsplit(self.options.url)
+        if app is None or not _is_local(direct.hostname or "") or app["network_mode"] == "host":
+            return app is not None
+        return any(item["port"] == _port(direct) for item in app["ports"])
+
+    def _wait(self, project: _docker.Project) -> dict[str, Any]:
+        """Wait for a SteVe that is starting; its time is counted apart from the deadline."""
+
+        def state() -> dict[str, Any] | None:
+            project.deadline = self.clock() + min(self._left() + self.clock() - begin, 20.0)
+            project.load()
+            return project.services().get(self.options.app_service)
+
+        begin = self.clock()
+        direct = urlsplit(self.options.url)
+        path = (direct.path.rstrip("/") or "") + "/manager/signin"
+        endpoint = _starting.Endpoint(direct.hostname or "", _port(direct), direct.scheme == "https", path)
+        waited = _starting.wait(state, lambda: _starting.look(endpoint), self.options.start_deadline)
+        self.waited_s = waited["waited_s"]
+        project.deadline = self.clock() + min(self._left(), 20.0)
+        if self.waited_s:
+            project.load()
+        return waited
+
+    def _port_holders(self, app: dict[str, Any] | None) -> list[str]:
+        """Containers that publish the port which the app could not get."""
+        error = (app or {}).get("error") or {}
+        if self.project is None or error.get("kind") != "port-taken" or not error.get("port"):
+            return []
+        return self.project.publishing(error["port"])
+
+    def _sockets(self) -> dict[str, Any]:
+        return _socket_owners.look(self.clock() + min(self._left(), _SOCKETS_S), self.clock)
+
+    def _resources(self) -> dict[str, Any]:
+        container_id = self.project.container_id(self.options.app_service) if self.project else None
+        return {
+            **_resources.file_systems(self._places()),
+            "memory": _resources.host_memory(),
+            "oom_kills": _resources.oom_kills(container_id) if container_id else None,
+        }
+
+    def _places(self) -> list[tuple[str, str]]:
+        """Role and directory of what has to be written, and of what fills up as a rule."""
+        places = [("root", "/"), ("tmp", "/tmp")]  # noqa: S108
+        log_file = getattr(self.options, "log_file", None)
+        if log_file:
+            places.append(("log", os.path.dirname(str(log_file)) or "/"))
+        if self.options.project_dir:
+            places.append(("project", self.options.project_dir))
+        elif os.path.isdir(_DATA_BASE_DIR):
+            places.append(("data base", _DATA_BASE_DIR))
+        if self.project is not None and self.parts["compose"]["status"] == "ok":
+            root = self._docker_root(self.project)
+            places += [("docker", root)] if root else []
+            places += [("data base", path) for path in self.project.mounts(self.options.db_service)]
+            places += [("app", path) for path in self.project.mounts(self.options.app_service)]
+        return places
+
+    @staticmethod
+    def _docker_root(project: _docker.Project) -> str | None:
+        """The engine's directory; the other places are looked at without it too."""
+        try:
+            return project.root_directory()
+        except _docker.DockerUnavailable:
+            return None
 
     def _env(self) -> dict[str, Any]:
         if self.project is None:
@@ -257,7 +400,11 @@ class Observer:
             )
         if self.project.container(self.options.app_service) is None:
             raise Skipped(f"the service {self.options.app_service} has no container")
-        return self.project.environment_drift(self.options.app_service)
+        options = self.options
+        given = _env_reach.Given(
+            options.username, options.password, options.webapi.username, options.webapi.password or options.webapi.token
+        )
+        return self.project.environment(options.app_service, options.db_service, given)
 
     def _nginx(self) -> dict[str, Any]:
         if not self.options.public_ws_url:
@@ -266,8 +413,89 @@ class Observer:
         prefix = self.options.nginx_command[:-1]
         if not prefix and not os.path.exists(self.options.nginx_conf):
             raise Skipped(f"there is no nginx configuration {self.options.nginx_conf} on this host")
-        config = _nginx_files.read(self.options.nginx_conf, prefix)
-        return _nginx_view.describe(config, public.hostname or "", _port(public), public.path.rstrip("/") + "/")
+        deadline = min(self._left(), _NGINX_S)
+        self.nginx = _nginx_look.Look(self.options.nginx_conf, self.options.nginx_command, deadline)
+        return self.nginx.part(public.hostname or "", _port(public), public.path.rstrip("/") + "/")
+
+    def _nginx_upstream(self, since: float) -> None:
+        """After the probes: where a proxy that answers "bad gateway" would have to go, and went."""
+        part, probes = self.parts["nginx"], self.parts["probes"]["data"] or []
+        bad = any(item["hop"] == "proxy" and item["endpoint"]["finding"] == "proxy-bad-gateway" for item in probes)
+        location = (part["data"] or {}).get("location") or {}
+        if self.nginx is None or not bad or not location.get("forwards"):
+            return
+        path = urlsplit(self.options.public_ws_url or "").path
+        servers = location["forwards"]["upstream"]["servers"]
+        try:
+            part["data"]["upstream_now"] = self.nginx.upstream_now(servers, path, since)
+        except Exception as error:  # what was read before must not be lost to a fault of ours
+            reason = f"internal error {type(error).__name__} at {_where(error)}; please report it"
+            part["data"]["upstream_now"] = {"servers": [], "errors": [], "errors_reason": reason}
+
+    def _log(self) -> dict[str, Any]:
+        now = time.time()
+        deadline = self.clock() + min(self._left(), _LOG_S)
+        limits = _log_source.Limits(now - self.options.log_since, self.options.log_max_bytes, deadline, self.clock)
+        if self.options.log_file:
+            source = {"kind": "file", "name": inert(self.options.log_file, 300)}
+            self.log, window = _log_source.read_file(self.options.log_file, limits, lambda: self._reader(limits))
+        else:
+            container = self._app_container()
+            source = {"kind": "container", "name": inert(str(container.get("Name") or "").lstrip("/"), 100)}
+            self.log, window = _log_source.read_container(container, limits, lambda: self._reader(limits))
+            if self.log.elsewhere and not self.log.steve_lines:
+                where = f"SteVe logs to {self.log.elsewhere} in the container, and its output shows only the banner"
+                raise SteveError("read SteVe's log", source["name"], where, "Give steve_log_file.", "log-elsewhere")
+        self.log_modified = window.pop("modified")
+        if self.log.lines and not self.log.steve_lines and self.log.start.state == "unknown":
+            raise SteveError(
+                "read SteVe's log", source["name"], f"none of its {self.log.lines} lines is in SteVe's layout",
+                "Correct steve_app_service or steve_log_file; a layout of your own cannot be read.", "log-foreign",
+            )  # fmt: skip
+        found = self.log.to_dict()
+        window = {"since": _iso(limits.since), "until": _iso(now), "first": found.pop("first"),
+                  "last": found.pop("last"), **window}  # fmt: skip
+        return {"source": source, "window": window, **found}
+
+    def _reader(self, limits: _log_source.Limits) -> _steve_log.Reader:
+        return _steve_log.Reader(self.options.charge_box_ids, limits.since, self.options.log_discounts)
+
+    def _app_container(self) -> dict[str, Any]:
+        """The container whose output is SteVe's log."""
+        if self.project is None:
+            raise Skipped("neither steve_project_dir nor steve_log_file is given")
+        if self.parts["compose"]["status"] != "ok":
+            reason = "the containers could not be read"
+            raise SteveError("read SteVe's log", self.options.app_service, reason, "See the compose part.")
+        container = self.project.container(self.options.app_service)
+        if container is None:
+            raise Skipped(f"the service {self.options.app_service} has no container")
+        return container
+
+    def _clock(self) -> dict[str, Any]:
+        found: list[dict[str, Any] | None] = []
+        left_out = [_clock.skipped("data-base", "its clock is read with a login only, and none is asked for")]
+        if self.log is None:
+            left_out.append(_clock.skipped("engine", "the log was not read"))
+        else:
+            found = [
+                _clock.against_engine(self.log.stamps),
+                _clock.told_to_chargers(self.log.boot_answers),
+                _clock.of_file(self.log.last, self.log_modified),
+            ]
+        timedatectl = self._said("timedatectl", "show", "--property=NTPSynchronized", "--property=NTP")
+        chronyc = self._said("chronyc", "-n", "tracking")
+        found.append(_clock.against_ntp(chronyc))
+        witnesses = [item for item in found if item is not None]
+        return {"witnesses": witnesses, "skipped": left_out, "ntp": _clock.ntp(timedatectl, chronyc)}
+
+    def _said(self, *argv: str) -> str | None:
+        """What a program says that only reads; None where it is not there or fails."""
+        try:
+            code, out, _err = _docker.run_command(list(argv), max(min(self._left(), _CLOCK_S), 0.1))
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return out if code == 0 else None
 
     def _admin(self) -> dict[str, Any]:
         if self.options.username is None or self.options.password is None:
@@ -292,6 +520,7 @@ class Observer:
             "era": data["era"],
             "notes": data.get("notes") or [],
             "sessions_error": data.get("sessions_error"),
+            "shipped_password": self.options.password == _env_reach.SHIPPED["AUTH_PASSWORD"],
         }
 
     def _tls(self) -> list[dict[str, Any]]:
@@ -467,18 +696,22 @@ class Observer:
         return None, f"nothing on this host listens on port {port}; the proxy stands elsewhere or is down"
 
     def _extensions_left_alone(self) -> bool:
-        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone."""
+        """Whether nginx's configuration was read and leaves Sec-WebSocket-Extensions alone.
+
+        Files that are newer than the workers, or another nginx's, say nothing of what is done to the header now.
+        """
         nginx = self.parts["nginx"]
+        running = (nginx["data"] or {}).get("running") or {}
+        if running.get("newer_count") or running.get("status") == "stopped":
+            return False
+        if running.get("status") == "unknown" and running.get("conf"):
+            return False
         return bool(
             nginx["status"] == "ok"
             and nginx["data"].get("selected")
             and not nginx["data"].get("errors")
             and not nginx["data"].get("extensions_header_touched")
         )
-
-
-def _not_built() -> None:
-    raise Skipped("not built yet")
 
 
 def _where(error: BaseException) -> str:
@@ -489,6 +722,11 @@ def _where(error: BaseException) -> str:
         place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
+
+
+def _iso(seconds: float) -> str:
+    """Seconds since 1970 as UTC ISO 8601 with Z, whole seconds."""
+    return datetime.fromtimestamp(max(seconds, 0.0), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def utc_now() -> str:

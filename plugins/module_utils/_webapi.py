@@ -173,7 +173,7 @@ def credential(
         raise InputError(user_option, "it is missing, and HTTP Basic needs a user", "Give the user of the Web API.")
     if _HEADER_NAME.fullmatch(header_name) is None or header_name.lower() in _TAKEN:
         raise InputError(
-            header_option, f"{inert(header_name, 40)!r} cannot carry a key",
+            header_option, "a header of this name cannot carry a key",
             f"Give what webapi.key says, by default {DEFAULT_HEADER}.",
         )  # fmt: skip
     return Credential(username or None, password or None, token or None, header_name)

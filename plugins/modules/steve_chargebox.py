@@ -255,7 +255,7 @@ charge_boxes:
       type: dict
       returned: success
     after:
-      description: The same as it is now, or would be in check mode.
+      description: The same as it is now, or would be in check mode. Null when it is absent then.
       type: dict
       returned: success
     warning:

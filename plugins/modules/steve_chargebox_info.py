@@ -149,11 +149,11 @@ charge_boxes:
       type: str
       returned: O(details=true)
     model:
-      description: Model, likewise.
+      description: Model as the station said at its last boot. Null when it said nothing.
       type: str
       returned: O(details=true)
     firmware:
-      description: Firmware version, likewise.
+      description: Firmware version as the station said at its last boot. Null when it said nothing.
       type: str
       returned: O(details=true)
     doubt:
@@ -288,7 +288,8 @@ error:
     - Codes of the admin UI are V(admin-login-refused), V(admin-not-allowed), V(admin-page-not-recognised),
       V(admin-csrf-refused), V(admin-error-page), V(admin-redirect-loop), V(admin-session-lost) and
       V(admin-no-data-base), which is a suspicion. Those of the Web API are V(webapi-no-list) and the ids of its
-      findings. Others are the ids of the findings of the layers network and tls.
+      findings. V(internal-error) is a bug of the module. Others are the ids of the findings of the layers network and
+      tls.
   returned: failure
   type: dict
 """

@@ -69,7 +69,7 @@ author:
 EXAMPLES = r"""
 - name: The password that SteVe is started with
   chargeops.steve.steve_env_file:
-    path: /srv/steve/docker-compose.app.env
+    path: "{{ steve_project_dir }}/docker-compose.app.env"
     keys:
       AUTH_USER: admin
       AUTH_PASSWORD: "{{ vault_steve_admin_password }}"

@@ -48,13 +48,49 @@ options:
     description: Name of the data base's service in the compose project.
     type: str
     default: db
+  log_file:
+    description:
+      - SteVe's log file on this host, for installations without compose and for containers whose SteVe logs to a file.
+      - By default the output of the container of O(app_service) is read, which needs O(project_dir).
+    type: path
+  log_since:
+    description: Seconds that the log is read back. The start of SteVe is looked for in all that is read.
+    type: float
+    default: 86400
+  log_max_bytes:
+    description: Bytes of the log that are read at the most, the newest ones.
+    type: int
+    default: 33554432
+  log_discounts:
+    description:
+      - What this collection asked itself before, so that its own knocks are not taken for a charger's.
+      - With O(run_dir) it is filled from the runs beside that one.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      from:
+        description: When it began to ask, UTC.
+        type: str
+        required: true
+      to:
+        description: When it ended, UTC.
+        type: str
+        required: true
+      ids:
+        description: The charge box ids it asked about.
+        type: list
+        elements: str
+        default: []
   nginx_conf:
     description: Main configuration file of nginx.
     type: path
     default: /etc/nginx/nginx.conf
   nginx_command:
     description:
-      - How nginx is called. A prefix such as V([docker, exec, proxy, nginx]) reads the files in that container.
+      - How nginx is called. A prefix such as V([docker, exec, proxy, nginx]) reads the files, the processes and the end
+        of the error log in that container.
+      - Of nginx itself only C(nginx -V) is run, which prints. C(nginx -t) and C(nginx -T) write and are never run.
     type: list
     elements: str
     default: [nginx]
@@ -132,9 +168,16 @@ options:
     type: float
     default: 10
   deadline:
-    description: Seconds for the whole call.
+    description: Seconds for the whole call, O(start_deadline) apart.
     type: float
     default: 60
+  start_deadline:
+    description:
+      - Seconds after the start of SteVe's container for which a port that does not answer yet is waited for. They are
+        not part of O(deadline). A container that is stopped or restarted meanwhile is waited for no longer.
+      - V(0) waits for nothing.
+    type: float
+    default: 0
   era:
     description: Release of SteVe, such as V(3.14.1), or V(runbook). By default it is detected.
     type: str
@@ -161,8 +204,8 @@ author:
 EXAMPLES = r"""
 - name: Look at SteVe on this host
   chargeops.steve.steve_info:
-    url: http://127.0.0.1:8180/steve
-    username: admin
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
     password: "{{ steve_admin_password }}"
     charge_box_id: [CP-1]
   register: observation
@@ -171,45 +214,58 @@ EXAMPLES = r"""
 RETURN = r"""
 schema:
   description: Name and version of the document's schema. Only without O(run_dir), like everything but RV(file).
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
   sample: chargeops.steve/observation/1
 run_id:
   description: Id of the run.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 host:
   description: Name of the host.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 reached:
   description: Whether the host could be looked at.
-  returned: always
+  returned: unless there is an error
   type: bool
 collected_at:
   description: When it was collected, UTC.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: str
 duration_s:
   description: How long it took, in seconds.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: float
 era:
-  description: Range of releases that this SteVe can be.
-  returned: always
+  description: Range of releases that this SteVe can be. Null when the host was not looked at.
+  returned: unless there is an error
   type: dict
   sample: {"min": "3.14.1", "max": "3.14.1", "source": "about"}
 asked:
   description: What the observation was told to look for.
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   type: dict
 parts:
   description:
     - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
       and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The data of V(log) holds C(source), C(window), C(start) (the newest start of SteVe) and C(boxes), which has for
+      each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
+      C(silent_about) says what releases do not log. No message is kept.
+    - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
+    - The data of V(compose) has C(services), with facts of the newest container of each, but no environment, and
+      C(waited), how long a starting SteVe was waited for.
+    - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
+      of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
+    - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
+      SteVe, docker and data base, the memory, and how many processes of the container were killed for memory.
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
       result C(tls) of M(chargeops.steve.steve_ws_probe) for its keys.
-  returned: without run_dir
+    - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
+      of its directive, C(file) and C(line)), C(problems) (what nginx would certainly refuse), C(running) (the workers
+      against the times of the files) and, behind a bad gateway, C(upstream_now).
+  returned: unless run_dir is given or there is an error
   type: dict
 chargers:
   description:
@@ -225,6 +281,17 @@ gate_charge_box_id:
   description: A charge box id that SteVe accepted, or null.
   returned: with run_dir
   type: str
+reason:
+  description: Why nothing was seen. It is part of the verdict of M(chargeops.steve.steve_report).
+  returned: with run_dir, when there is no observation
+  type: str
+error:
+  description:
+    - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
+      a sentence. Whatever a server answers is data and no error.
+    - The code is V(bad-input), or V(internal-error) for a bug of the module.
+  returned: when there is an error
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -242,6 +309,19 @@ def main() -> None:
             "compose_files": {"type": "list", "elements": "path", "default": []},
             "app_service": {"type": "str", "default": "app"},
             "db_service": {"type": "str", "default": "db"},
+            "log_file": {"type": "path"},
+            "log_since": {"type": "float", "default": 86400},
+            "log_max_bytes": {"type": "int", "default": 33554432},
+            "log_discounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "from": {"type": "str", "required": True},
+                    "to": {"type": "str", "required": True},
+                    "ids": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "nginx_conf": {"type": "path", "default": "/etc/nginx/nginx.conf"},
             "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
             "username": {"type": "str"},
@@ -261,6 +341,7 @@ def main() -> None:
             "ca_path": {"type": "path"},
             "timeout": {"type": "float", "default": 10},
             "deadline": {"type": "float", "default": 60},
+            "start_deadline": {"type": "float", "default": 0},
             "era": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "host": {"type": "str"},

@@ -133,20 +133,27 @@ author:
 """
 
 EXAMPLES = r"""
+# steve_public_ws_url: wss://charge.example.net/steve/websocket/CentralSystemService
+# steve_upstream: http://127.0.0.1:8180, or http://app:8180 as a container sees it
+
 - name: An nginx on the host
   chargeops.steve.steve_nginx_location:
-    url: wss://charge.example.net/steve/websocket/CentralSystemService
-    upstream: http://127.0.0.1:8180
+    url: "{{ steve_public_ws_url }}"
+    upstream: "{{ steve_upstream }}"
     prove_charge_box_id: PROBE-1
+
+# steve_nginx_command: [docker, exec, proxy, nginx]
+# steve_nginx_mounts: {/etc/nginx/conf.d: /srv/steve/nginx}
+# steve_nginx_fragment: /etc/nginx/conf.d/steve-websocket.include
 
 - name: An nginx in the compose network
   chargeops.steve.steve_nginx_location:
-    url: ws://charge.example.net/steve/websocket/CentralSystemService
-    upstream: http://app:8180
+    url: "{{ steve_public_ws_url }}"
+    upstream: "{{ steve_upstream }}"
     resolver: 127.0.0.11
-    nginx_command: [docker, exec, proxy, nginx]
-    mounts: {/etc/nginx/conf.d: /srv/steve/nginx}
-    fragment: /etc/nginx/conf.d/steve-websocket.include
+    nginx_command: "{{ steve_nginx_command }}"
+    mounts: "{{ steve_nginx_mounts }}"
+    fragment: "{{ steve_nginx_fragment }}"
 """
 
 RETURN = r"""

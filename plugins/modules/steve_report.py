@@ -91,6 +91,13 @@ EXAMPLES = r"""
   register: run
   run_once: true
 
+- name: Look at each host
+  chargeops.steve.steve_info:
+    url: "{{ steve_url }}"
+    username: "{{ steve_admin_username }}"
+    password: "{{ steve_admin_password }}"
+    run_dir: "{{ run.run_dir }}"
+
 - name: Judge what was observed
   chargeops.steve.steve_report:
     state: reported

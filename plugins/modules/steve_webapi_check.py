@@ -180,6 +180,7 @@ error:
   description:
     - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
       a sentence. Whatever a server answers fails nothing.
+    - The code is V(bad-input), or V(internal-error) for a bug of the module.
   returned: failure
   type: dict
 """

@@ -145,26 +145,30 @@ author:
 """
 
 EXAMPLES = r"""
+# steve_ws_url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService, SteVe's own port
+# steve_public_ws_url: wss://charge.example.net/steve/websocket/CentralSystemService, what chargers are told
+# steve_nginx_address: 127.0.0.1:443, where nginx listens on this host
+
 - name: Would SteVe accept these two?
   chargeops.steve.steve_ws_probe:
-    url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService
+    url: "{{ steve_ws_url }}"
     charge_box_id: [CP-1, CP-2]
     fail_on: refused
 
 - name: Does an upgrade get through nginx?
   chargeops.steve.steve_ws_probe:
-    url: wss://charge.example.net/steve/websocket/CentralSystemService
-    connect_to: 127.0.0.1:443
+    url: "{{ steve_public_ws_url }}"
+    connect_to: "{{ steve_nginx_address }}"
     hop: proxy
     gate_charge_box_id: PROBE-1
     last_gate: true
 
 - name: A whole session with a charge box of no real station
   chargeops.steve.steve_ws_probe:
-    url: ws://127.0.0.1:8180/steve/websocket/CentralSystemService
-    charge_box_id: [PROBE-1]
+    url: "{{ steve_ws_url }}"
+    charge_box_id: [PROBE-2]
     passwords:
-      PROBE-1: "{{ probe_password }}"
+      PROBE-2: "{{ probe_password }}"
     mode: boot
 """
 
@@ -180,28 +184,28 @@ file:
 schema:
   description: Name and version of this document.
   type: str
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   sample: chargeops.steve/probe/1
 hop:
   description: The label O(hop).
   type: str
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
 vantage:
   description: The label O(vantage).
   type: str
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
 url:
   description: The WebSocket URL without charge box id.
   type: str
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
 connect_to:
   description: What was dialled instead of the host in O(url), or null.
   type: str
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
 era:
   description: Releases that SteVe may be of.
   type: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   contains:
     min:
       description: Oldest release.
@@ -218,13 +222,13 @@ era_seen:
       answers count that no proxy makes up.
     - Null when they leave all, or when nobody looked.
   type: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
 endpoint:
   description:
     - Whether SteVe's WebSocket endpoint is there.
     - With O(run_dir) only its verdict, or null.
   type: dict
-  returned: always
+  returned: unless there is an error
   contains:
     verdict:
       description: V(reachable), V(unreachable) or V(wrong).
@@ -254,7 +258,7 @@ endpoint:
 upgrade_path:
   description: Whether a WebSocket upgrade gets through.
   type: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   contains:
     verdict:
       description: V(proven), V(broken) or V(unproven).
@@ -277,7 +281,7 @@ probes:
   description: One entry for each charge box, none when the endpoint is not reachable.
   type: list
   elements: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   contains:
     charge_box_id:
       description: The id.
@@ -316,7 +320,7 @@ probes:
 summary:
   description: Counts of charge boxes.
   type: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   contains:
     asked:
       description: Charge boxes in O(charge_box_id).
@@ -336,7 +340,7 @@ summary:
 side_effects:
   description: What the probe left behind.
   type: dict
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
   contains:
     requests:
       description: HTTP requests sent.
@@ -359,7 +363,7 @@ tls:
     - What the TLS endpoint presents, one entry for each address, judged by nobody yet.
   type: list
   elements: dict
-  returned: with O(tls) and a V(wss) O(url), without run_dir
+  returned: with O(tls) and a V(wss) O(url), unless run_dir is given or there is an error
   contains:
     hop:
       description: The label O(hop).
@@ -383,7 +387,7 @@ tls:
       description: V(ok), or V(unknown) when there is no certificate.
       type: str
     reason:
-      description: Why it is unknown, or why the chain is not known beyond the first certificate.
+      description: Why it is unknown, or why the chain is not known beyond the first certificate. Null otherwise.
       type: str
     connected:
       description: Whether the address could be connected at all.
@@ -414,7 +418,18 @@ tls:
 elapsed_s:
   description: Seconds that it took.
   type: float
-  returned: without run_dir
+  returned: unless run_dir is given or there is an error
+reason:
+  description: Why nothing was seen. It is part of the verdict of M(chargeops.steve.steve_report).
+  returned: with run_dir, when there is no observation
+  type: str
+error:
+  description:
+    - Which option is wrong, with the keys C(code), C(attempted), C(target), C(got) and C(advice). C(msg) is the same as
+      a sentence. Whatever a server answers is data and no error.
+    - The code is V(bad-input), or V(internal-error) for a bug of the module.
+  returned: when there is an error
+  type: dict
 """
 
 import time

@@ -34,12 +34,20 @@ class EnvelopeAction(ActionBase):
         )
         sealed = result.pop(KEY, None)
         if sealed is None:
-            return result
+            return _without_options(result)
         try:
             result.update(unseal(str(sealed)))
         except ValueError as error:
             return {"failed": True, "msg": f"{self._task.action}: {error}"}
-        return result
+        return _without_options(result) if result.get("failed") else result
+
+
+def _without_options(result: dict[str, Any]) -> dict[str, Any]:
+    """A failed result without the options as they were given.
+
+    One of them may be what is wrong: a secret under a misspelt name or inside of a URL, which Ansible does not mask.
+    """
+    return {key: value for key, value in result.items() if key != "invocation"} if result.get("failed") else result
 
 
 class ObservingAction(EnvelopeAction):

@@ -69,7 +69,7 @@ def _judge(host: str, documents: list[dict[str, Any]]) -> tuple[HostView, list[C
     """A host and its checks; one whose documents are damaged is lost, and costs no other host its verdict."""
     try:
         view = merge(host, documents)
-        view.era.to_dict()
+        view.era.to_dict(), _single(view)
         return view, check_host(view)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         reason = f"its observation is damaged or of another version and cannot be judged ({type(error).__name__})"
@@ -115,7 +115,7 @@ def _resolve(check: Check, by_id: dict[str, list[Check]], done: set[int]) -> Non
     blockers: list[str] = []
     # The public hop repeats what the proxy of the host does.
     repeated = (f"{check.entry.id}@proxy",) if check.answer.hop == "public" and check.answer.vantage else ()
-    for need in (*check.entry.needs, *repeated):
+    for need in (*check.entry.needs, *check.answer.needs, *repeated):
         for needed in _needed(need, check, by_id):
             _resolve(needed, by_id, done)
             if needed.failing and _concerns(needed, check):
@@ -219,12 +219,12 @@ def _row(host: str, check: Check) -> dict[str, Any]:
         "reason": reason,
         "blocked_by": list(check.blocked_by),
         "charge_boxes": _boxes(check.answer),
-        "candidates": list(check.answer.candidates) if check.status == "unknown" else [],
+        "candidates": [str(item) for item in check.answer.candidates] if check.status == "unknown" else [],
     }
 
 
 def _boxes(answer: Answer) -> dict[str, Any]:
-    return {"count": len(answer.charge_boxes), "ids": list(answer.charge_boxes[:_MAX_IDS])}
+    return {"count": len(answer.charge_boxes), "ids": [str(item) for item in answer.charge_boxes[:_MAX_IDS]]}
 
 
 def _finding(host: str, check: Check) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Answer:
         candidates: ids between which what was seen is not settled, for ``unknown``.
         aside: True for what is wrong beside the way that was taken, such as one of two addresses. It is a warning and
             explains nothing else that was seen.
+        needs: ids of entries that explain this answer beside those of the catalogue, such as the cause that a log
+            names.
     """
 
     status: str
@@ -37,6 +39,7 @@ class Answer:
     charge_boxes: tuple[str, ...] = ()
     aside: bool = False
     candidates: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 Question = Callable[[HostView], "list[Answer]"]

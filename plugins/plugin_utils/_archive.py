@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -230,3 +230,61 @@ def read_findings(run_dir: str) -> dict[str, Any]:
     with open(os.path.join(run_dir, "findings.json"), encoding="utf-8") as stream:
         value: dict[str, Any] = json.load(stream)
     return value
+
+
+def earlier_probes(run_dir: str, host: str, now: datetime, seconds: float) -> list[dict[str, Any]]:
+    """What earlier runs beside this one asked a host's SteVe, so that the traces they left in its log are not counted.
+
+    Args:
+        run_dir: directory of this run; the others lie beside it.
+        host: inventory name.
+        now: the present, aware.
+        seconds: how far the log is read back.
+
+    Returns:
+        ``from``, ``to`` and ``ids`` of each probe of the newest runs; what cannot be read is left out.
+    """
+    parent, mine = os.path.split(os.path.abspath(run_dir))
+    try:
+        names = [name for name in os.listdir(parent) if _RUN_ID.match(name) and name != mine]
+    except OSError:
+        return []
+    oldest = (now - timedelta(seconds=seconds)).strftime("%Y%m%dT%H%M%SZ")
+    windows: list[dict[str, Any]] = []
+    for name in sorted((name for name in names if name >= oldest), reverse=True)[:_EARLIER_RUNS]:
+        try:
+            documents = _of_host(os.path.join(parent, name), host)
+        except (OSError, ValueError):
+            continue
+        for document in documents:
+            windows += _windows(document)
+    return windows
+
+
+#: Earlier runs that are looked into.
+_EARLIER_RUNS = 5
+
+
+def _of_host(run_dir: str, host: str) -> list[dict[str, Any]]:
+    """The documents about one host, those of vantages included."""
+    folder = os.path.join(run_dir, "observations")
+    stem = quote(host, safe="")
+    stem = stem.replace(".", "%2E", 1) if stem.startswith(".") else stem
+    documents = []
+    for name in sorted(os.listdir(folder)):
+        if name == stem + ".json" or (name.startswith(stem + "@") and name.endswith(".json")):
+            with open(os.path.join(folder, name), encoding="utf-8") as stream:
+                documents.append(json.load(stream))
+    return documents
+
+
+def _windows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """From, to and ids of each probe in an observation."""
+    part = (document.get("parts") or {}).get("probes") or {}
+    found = []
+    for probe in part.get("data") or []:
+        effects = probe.get("side_effects") or {}
+        if effects.get("from") and effects.get("to"):
+            ids = [row["charge_box_id"] for row in probe.get("probes") or []] + list(effects.get("knocks") or [])
+            found.append({"from": effects["from"], "to": effects["to"], "ids": list(dict.fromkeys(ids))})
+    return found

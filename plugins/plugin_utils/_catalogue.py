@@ -81,7 +81,10 @@ _TO_BOXES = f"{_REMEDIATE} --tags charge_boxes"
 
 _APP_DOWN = (
     "app-not-running", "app-restarting", "app-starting", "app-failed-to-start", "app-out-of-memory", "app-port-taken",
+    "app-port-not-published",
 )  # fmt: skip
+#: A fault of the host's own port, which is told only where the chargers come to that port.
+_OWN_PORT = ("behind:app-port-not-published", "behind:app-loopback-only")
 _RESOLVE = ("dns-unresolvable",)
 _CONNECT = (*_RESOLVE, "tcp-refused", "tcp-timeout", "host-unreachable")
 _HTTP = (
@@ -92,6 +95,8 @@ _PATH = (
     *_HTTP, "redirected", "proxy-login-wall", "proxy-bad-gateway", "proxy-no-route", "wrong-context-path",
     "wrong-path", "soap-path",
 )  # fmt: skip
+#: What a proxy shows of the program that holds SteVe's port.
+_BEHIND_SQUATTER = "behind:app-port-taken"
 #: What keeps a certificate from being seen; one that was seen stands by itself.
 _BEFORE_TLS = tuple(f"open:{need}" for need in ("connection-closed", "http-timeout", "not-http", "tls-on-plain-port"))
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
@@ -101,6 +106,8 @@ _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for
 _OPEN_ELSEWHERE = tuple(
     f"open:{need}" for need in _PATH[len(_HTTP) :] if need not in ("proxy-no-route", "wrong-context-path")
 )
+#: What nginx does may be what its files no longer say.
+_NOT_LOADED = ("behind:proxy-config-not-loaded",)
 _WEB_API = (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")))
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 #: What keeps every charger out at the proxy or on the way to it.
@@ -111,7 +118,8 @@ _ON_THE_WAY = (
 
 
 def _network(id: str, title: str, meaning: str, needs: tuple[str, ...], text: str, by: str = "network") -> Entry:
-    return Entry(id, "network", FAIL, HOP, title, meaning, (*_DIRECT_APP, *needs), ("probe",), Remedy(text, by))
+    before = (*_DIRECT_APP, *_OWN_PORT, *needs)
+    return Entry(id, "network", FAIL, HOP, title, meaning, before, ("probe",), Remedy(text, by))
 
 
 def _certificate(id: str, severity: str, title: str, meaning: str, text: str, *needs: str) -> Entry:
@@ -141,57 +149,108 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "app-not-running", "app", FAIL, HOST, "The app container is not running",
         "SteVe's container is stopped, paused or was never created; no charger can connect.",
-        ("compose-project-missing",), ("compose",),
+        ("compose-project-missing", "app-out-of-memory", "app-port-taken"), ("compose",),
         Remedy("Find out who stopped it, then start it: docker compose up -d with the app service.", "operator"),
     ),
     Entry(
         "app-restarting", "app", FAIL, HOST, "The app container restarts again and again",
         "SteVe does not come up; nothing about chargers can be judged before it does.",
-        ("compose-project-missing",), ("compose",),
+        ("compose-project-missing", "app-out-of-memory", "app-port-taken"), ("compose",),
         Remedy("Read the last lines of the dead container's log; repair that first.", "operator"),
     ),
     Entry(
         "app-starting", "app", WARN, HOST, "SteVe is still starting",
         "The container runs but its port is not open yet. SteVe binds its port only at the end of its start, and an "
         "image that compiles at start needs minutes.",
-        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
-        Remedy("Wait until steve_start_deadline has passed, then diagnose again.", "operator"),
+        ("compose-project-missing", "app-not-running", "app-restarting", "app-port-not-published"),
+        ("compose", "probe"),
+        Remedy("Diagnose again with a longer steve_start_deadline: it waits that many seconds for it.", "operator"),
     ),
-    _later("app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
-           "The container runs or ended, but SteVe gave up during its start.", ("compose-project-missing",),
-           Remedy("Repair the cause named in the log.", "operator")),
-    _later("app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
-           "The kernel ended SteVe because the container's memory limit was reached.", ("compose-project-missing",),
-           Remedy("Raise the memory limit of the app service.", "operator")),
-    _later("app-port-taken", "app", FAIL, HOST, "SteVe's port is taken",
-           "Another program listens on SteVe's port.", ("compose-project-missing",),
-           Remedy("Stop the other program or move one of the two.", "operator")),
-    _later("app-port-not-published", "app", FAIL, HOST, "The app's port is not published",
-           "The public URL needs SteVe's own port, which the container does not publish.",
-           ("compose-project-missing", "app-not-running"),
-           Remedy("Publish the port in the compose file.", "operator")),
-    _later("app-loopback-only", "app", FAIL, HOST, "SteVe listens on the loopback address only",
-           "The public URL needs SteVe's own port, which only this host itself can reach.",
-           ("compose-project-missing", "app-not-running"),
-           Remedy("Bind the port to an address that the chargers reach.", "operator")),
+    Entry(
+        "app-failed-to-start", "app", FAIL, HOST, "SteVe failed to start",
+        "SteVe gave up during its start; its port is closed whatever the container's state is.",
+        ("compose-project-missing", "app-restarting"), ("log",),
+        Remedy(
+            "Repair the cause named in the evidence, then start the app service again; its log says more.", "operator",
+        ),
+    ),
+    Entry(
+        "app-out-of-memory", "app", FAIL, HOST, "The app container was killed for memory",
+        "The kernel ended SteVe because its container reached its memory limit or the host had no memory left. An "
+        "image that compiles at start, as SteVe's own does, needs far more memory then than SteVe itself.",
+        ("compose-project-missing",), ("compose", "resources", "log"),
+        Remedy(
+            "Raise the memory limit of the app service (mem_limit or deploy.resources.limits.memory), or give the host "
+            "more memory, then docker compose up -d with the app service.", "operator",
+        ),
+    ),
+    Entry(
+        "app-port-taken", "app", FAIL, HOST, "SteVe's port is taken",
+        "Another program or container holds a port that SteVe needs, so SteVe did not start.",
+        ("compose-project-missing",), ("compose", "sockets", "log"),
+        Remedy(
+            "Stop the program that the evidence names, or publish SteVe at another port, then docker compose up -d "
+            "with the app service.", "operator",
+        ),
+    ),
+    Entry(
+        "app-port-not-published", "app", FAIL, HOST, "The app's port is not published",
+        "The chargers' URL leads straight to a port of this host that SteVe's container does not publish. A port that "
+        "is only exposed can be reached by other containers, not by chargers.",
+        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "probe"),
+        Remedy(
+            'Publish it in the compose file, e.g. ports: ["8180:8180"] for the app service, or put a proxy in front.',
+            "operator",
+        ),
+    ),
+    Entry(
+        "app-loopback-only", "app", FAIL, HOST, "SteVe listens on the loopback address only",
+        "The chargers' URL leads straight to SteVe's port, which only this host itself can reach. Behind a proxy on "
+        "the same host that is right, and not told here.",
+        ("compose-project-missing", "app-not-running", "app-restarting"), ("compose", "sockets"),
+        Remedy(
+            "Publish the port at an address that the chargers reach (8180:8180 instead of 127.0.0.1:8180:8180). "
+            "Without docker, set server.host of SteVe (127.0.0.1 in the profile prod); up to 3.8, build again then.",
+            "operator",
+        ),
+    ),
     Entry(
         "db-unreachable", "app", FAIL, HOST, "SteVe cannot reach its data base",
         "Every handshake hangs for 30 seconds and is then refused, while the sign-in page still answers at once.",
-        ("compose-project-missing", *_OPEN_DIRECT),
+        ("compose-project-missing", "disk-full", *_OPEN_DIRECT),
         ("compose", "probe", "admin"),
         Remedy("Start or unfreeze the data base; SteVe recovers by itself within seconds.", "operator"),
         "log-line",
     ),
-    _later("db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
-           "Password or rights of SteVe's data base user differ from what the data base knows.",
-           ("compose-project-missing",),
-           Remedy("Give both sides the same password; a data volume keeps the one it was created with.", "operator")),
-    _later("db-time-zone", "app", FAIL, HOST, "Data base and SteVe disagree on the time zone",
-           "SteVe refuses to start while the data base's offset differs from UTC.", ("compose-project-missing",),
-           Remedy("Run the data base in UTC.", "operator")),
-    _later("disk-full", "app", FAIL, HOST, "A disk is full",
-           "Data base or logs can no longer be written.", (),
-           Remedy("Make room on the file system named in the evidence.", "operator")),
+    Entry(
+        "db-refused-login", "app", FAIL, HOST, "The data base refuses SteVe's login",
+        "User, password or rights of SteVe's data base user differ from what the data base knows, so SteVe does not "
+        "start. A data volume keeps the users it was created with, whatever the compose file says since.",
+        ("compose-project-missing",), ("log",),
+        Remedy(
+            "Give both sides the same password: correct it in SteVe's configuration, or set it in the data base with "
+            "ALTER USER. Do not recreate the volume: it holds the charge boxes and transactions.", "operator",
+        ),
+    ),
+    Entry(
+        "db-time-zone", "app", FAIL, HOST, "Data base and SteVe disagree on the time zone",
+        "SteVe runs in UTC and refuses to start while the data base's time zone has another offset.",
+        ("compose-project-missing",), ("log",),
+        Remedy(
+            "Run the data base in UTC (default-time-zone = '+00:00', and no TZ in its environment) and start both "
+            "again; SteVe itself must not be set to local time.", "operator",
+        ),
+    ),
+    Entry(
+        "disk-full", "app", FAIL, HOST, "A disk is full",
+        "Data base, docker or SteVe's log can no longer be written. MariaDB waits for room without a word, so that "
+        "handshakes hang; a container that cannot write ends.",
+        (), ("resources",),
+        Remedy(
+            "Make room on the file system named in the evidence: docker system df shows what docker holds, old logs go "
+            "first. The data base goes on by itself as soon as there is room.", "operator",
+        ),
+    ),
     # -- network --------------------------------------------------------------------------------------------
     _network("dns-unresolvable", "The name does not resolve",
              "The host name in the URL has no address where the probe was sent from.", (),
@@ -206,13 +265,13 @@ CATALOGUE: tuple[Entry, ...] = (
              "The network says that there is no way to this address.", _RESOLVE,
              "Correct the address or the routing."),
     _network("connection-closed", "Closed without an answer",
-             "The connection is accepted and then closed without an HTTP answer.", _CONNECT,
+             "The connection is accepted and then closed without an HTTP answer.", (*_CONNECT, _BEHIND_SQUATTER),
              "Find out which program listens on this port and why it hangs up."),
     _network("http-timeout", "Connected, but no answer",
-             "Something accepts the connection and never answers the request.", _CONNECT,
+             "Something accepts the connection and never answers the request.", (*_CONNECT, _BEHIND_SQUATTER),
              "Find out which program listens on this port; if it is SteVe, look for a blocked start or data base."),
     _network("not-http", "Not an HTTP server",
-             "The program behind this port speaks another protocol.", _CONNECT,
+             "The program behind this port speaks another protocol.", (*_CONNECT, _BEHIND_SQUATTER),
              "Correct the port: this is not SteVe's.", "operator"),
     _network("tls-on-plain-port", "TLS was spoken to a plain port",
              "The URL says wss, but the port speaks plain HTTP.", _CONNECT,
@@ -303,27 +362,29 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "proxy-no-route", "proxy", FAIL, HOP, "The proxy does not route the WebSocket path",
         "A proxy answers by itself instead of forwarding the path to SteVe.",
-        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere"),
+        (*_DIRECT_APP, *_HTTP, "public-url-elsewhere", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Add the WebSocket location to the proxy's server block.", "nginx_websocket", _TO_NGINX),
     ),
     Entry(
         "proxy-upgrade-stripped", "proxy", FAIL, HOP, "The proxy drops the Upgrade header",
-        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy"),
+        "SteVe sees a plain GET and refuses every charger.", (*_IDS, "proxy-upgrade-stripped@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Forward the header: proxy_set_header Upgrade $http_upgrade.", "nginx_websocket", _TO_NGINX),
         "log-line",
     ),
     Entry(
         "proxy-connection-stripped", "proxy", FAIL, HOP, "The proxy drops the Connection header",
-        "SteVe's web server refuses the upgrade before SteVe sees it.", (*_IDS, "proxy-connection-stripped@proxy"),
+        "SteVe's web server refuses the upgrade before SteVe sees it.",
+        (*_IDS, "proxy-connection-stripped@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy('Forward the header: proxy_set_header Connection "upgrade".', "nginx_websocket", _TO_NGINX),
         "log-line",
     ),
     Entry(
         "proxy-http10-upstream", "proxy", FAIL, HOP, "The proxy speaks HTTP/1.0 to SteVe",
-        "SteVe answers an empty 200 instead of opening the WebSocket.", (*_IDS, "proxy-http10-upstream@proxy"),
+        "SteVe answers an empty 200 instead of opening the WebSocket.",
+        (*_IDS, "proxy-http10-upstream@proxy", *_NOT_LOADED),
         ("probe", "nginx"),
         Remedy("Set proxy_http_version 1.1 in the WebSocket location.", "nginx_websocket", _TO_NGINX),
         "log-line",
@@ -331,15 +392,30 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         "proxy-bad-gateway", "proxy", FAIL, HOP, "The proxy does not reach SteVe",
         "The proxy answers 502, 503 or 504 although SteVe itself answers.",
-        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN), ("probe", "nginx"),
+        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, "proxy-stale-upstream", *_NOT_LOADED), ("probe", "nginx"),
         Remedy("Correct the proxy's upstream address and port.", "nginx_websocket", _TO_NGINX),
     ),
-    _later("proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
-           "The app container was recreated with another address and nginx still uses the old one.", _HTTP,
-           Remedy("Reload nginx; let it resolve the name again from then on.", "nginx_websocket", _TO_NGINX)),
-    _later("proxy-timeout-short", "proxy", FAIL, HOP, "The proxy cuts idle chargers",
-           "Its read timeout is shorter than SteVe's 15 minute ping.", _HTTP,
-           Remedy("Raise proxy_read_timeout above the ping interval.", "nginx_websocket", _TO_NGINX)),
+    Entry(
+        "proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
+        "The app container got another address after nginx had looked its name up, which it does once, when it loads "
+        "its configuration.",
+        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, *_NOT_LOADED), ("nginx", "compose"),
+        Remedy(
+            "Reload nginx (nginx -s reload). To make it resolve the name again by itself: a resolver, and the name in "
+            "a variable: set $steve app:8180; proxy_pass http://$steve;.", "operator",
+        ),
+    ),
+    Entry(
+        "proxy-timeout-short", "proxy", FAIL, HOP, "The proxy cuts idle chargers",
+        "Its read timeout is not longer than the 15 minutes between SteVe's pings. A charger whose own heartbeats or "
+        "pings are further apart than the timeout is cut again and again; others never notice.",
+        (*_PATH, *_APP_DOWN, "proxy-upgrade-stripped", "proxy-connection-stripped", "proxy-http10-upstream"),
+        ("nginx", "log"),
+        Remedy(
+            "Raise it above the ping interval: proxy_read_timeout 3600s. Connections that are open keep the old limit "
+            "until they close.", "operator",
+        ),
+    ),
     Entry(
         "proxy-login-wall", "proxy", FAIL, HOP, "A login page stands in front",
         "Something in front of SteVe wants a person to sign in; a charger cannot.", (*_DIRECT_APP, *_HTTP),
@@ -362,12 +438,20 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Forward the Authorization header on the WebSocket path.", "operator"),
         "log-line",
     ),
-    _later("proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
-           "The next reload or restart of nginx will fail.", (),
-           Remedy("Correct the line named in the evidence.", "operator")),
-    _later("proxy-config-not-loaded", "proxy", FAIL, HOST, "nginx runs an older configuration",
-           "The files were changed after the running workers had read them.", (),
-           Remedy("Reload nginx.", "operator")),
+    Entry(
+        "proxy-config-invalid", "proxy", FAIL, HOST, "nginx's configuration on disk is invalid",
+        "The running nginx goes on with what it has loaded; the next reload changes nothing and a restart ends it.",
+        (), ("nginx",),
+        Remedy("Correct the line named in the evidence, try it with nginx -t, then reload nginx.", "operator"),
+    ),
+    Entry(
+        "proxy-config-not-loaded", "proxy", FAIL, HOST, "nginx runs an older configuration",
+        "The files were changed after the running workers had read them. Where the probes show that nginx does not do "
+        "what its files say this is the cause; otherwise it is a warning, because a file that was only touched looks "
+        "the same.",
+        ("proxy-config-invalid",), ("nginx", "probe"),
+        Remedy("Try the files with nginx -t, then reload nginx: nginx -s reload.", "operator"),
+    ),
     # -- registration ---------------------------------------------------------------------------------------
     Entry(
         "charge-box-unregistered", "registration", FAIL, CHARGE_BOX, "SteVe does not know the charge box",
@@ -430,13 +514,18 @@ CATALOGUE: tuple[Entry, ...] = (
         Remedy("Switch the charger to OCPP 1.6 JSON.", "charger"),
         "log-line",
     ),
-    _later("basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
-           "Its security profile asks for HTTP Basic.", ("charge-box-unregistered",),
-           Remedy("Enter the password in the charger.", "charger")),
+    Entry(
+        "basic-auth-missing", "handshake", FAIL, CHARGE_BOX, "The charger sends no password",
+        "Its security profile in SteVe asks for HTTP Basic, and its requests arrive without. Something in front may "
+        "drop the Authorization header as well.",
+        ("charge-box-unregistered", "proxy-authorization-stripped@proxy"), ("log",),
+        Remedy("Enter the password in the charger, or set its security profile in SteVe to 0.", "charger"),
+    ),
     Entry(
         "basic-auth-refused", "handshake", FAIL, CHARGE_BOX, "The password is refused",
-        "The charge box has security profile 1 or 2 and the given password does not match.",
-        (*_IDS, "charge-box-unregistered"), ("probe",),
+        "The charge box has security profile 1 or 2, and the password that was given to the probe, or that the charger "
+        "itself sent, does not match.",
+        (*_IDS, "charge-box-unregistered"), ("probe", "log"),
         Remedy("Give charger and SteVe the same password.", "charger"),
         "log-line",
     ),
@@ -467,16 +556,43 @@ CATALOGUE: tuple[Entry, ...] = (
             "nothing arrives, probe from the charger's network: steve_vantage_hosts.", "charger",
         ),
     ),
-    _later("session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
-           "Something cuts the connection at regular times.", _IDS,
-           Remedy("Look for idle timeouts on the way.", "network")),
-    _later("closed-after-boot", "session", FAIL, CHARGE_BOX, "It closes right after the boot answer",
-           "The charger dislikes the answer; often the clock.", _IDS, Remedy("Check the clocks.", "charger")),
-    _later("boot-missing", "session", WARN, CHARGE_BOX, "Connected, but no BootNotification",
-           "A charger need not boot again after a reconnect.", _IDS, Remedy("Power-cycle the charger.", "charger")),
-    _later("boot-not-accepted", "session", FAIL, CHARGE_BOX, "The boot was not accepted",
-           "SteVe answered Pending or Rejected.", _IDS,
-           Remedy("Set the registration status to Accepted.", "steve_chargebox", _TO_BOXES)),
+    Entry(
+        "session-flapping", "session", FAIL, CHARGE_BOX, "It connects and drops again and again",
+        "Something ends the connection: at regular times it is a timeout, in a proxy, a NAT or the charger itself; at "
+        "others the charger's link. Code 1006 means that it was cut, other codes that one side closed it.",
+        (*_IDS, "duplicate-session", "closed-after-boot", "proxy-timeout-short@proxy"), ("log",),
+        Remedy(
+            "Compare the period in the evidence with the idle timeouts on the way (nginx: 60 s unless set), and let "
+            "the charger send its WebSocket ping or Heartbeat more often than the shortest of them.", "network",
+        ),
+    ),
+    Entry(
+        "closed-after-boot", "session", FAIL, CHARGE_BOX, "It closes right after the boot answer",
+        "The session ends within seconds of the answer to BootNotification, each time: the charger dislikes the answer "
+        "(its time, its status or its interval) or cannot live with what SteVe asks next.",
+        (*_IDS, "clock-skew", "boot-not-accepted"), ("log",),
+        Remedy(
+            "Check the clocks and the registration status first; then read the charger's own log of that second.",
+            "charger",
+        ),
+    ),
+    Entry(
+        "boot-missing", "session", WARN, CHARGE_BOX, "Connected, but it says nothing",
+        "The session is open and neither a BootNotification nor another message came. A charger need not boot again "
+        "after a reconnect, so one that is idle may be well.",
+        (*_IDS, "duplicate-session"), ("log",),
+        Remedy("Power-cycle the charger; a BootNotification should follow within 30 seconds.", "charger"),
+    ),
+    Entry(
+        "boot-not-accepted", "session", FAIL, CHARGE_BOX, "Its BootNotification was not accepted",
+        "SteVe answered Pending or Rejected, or the charge box was deleted while it was connected. Most chargers do "
+        "nothing until they are accepted, and ask again only after the interval (four hours by default).",
+        (*_IDS, "charge-box-rejected", "charge-box-pending"), ("log", "admin"),
+        Remedy(
+            "Set the registration status to Accepted: in SteVe, or as registration_status: accepted in "
+            "steve_charge_boxes; then restart the charger.", "steve_chargebox", _TO_BOXES,
+        ),
+    ),
     Entry(
         "duplicate-session", "session", FAIL, CHARGE_BOX, "Two sessions share one id",
         "Two chargers use one id, or one came back before SteVe noticed that its old connection was dead (a ping every "
@@ -487,14 +603,26 @@ CATALOGUE: tuple[Entry, ...] = (
         ),
     ),
     # -- time -----------------------------------------------------------------------------------------------
-    _later("clock-skew", "time", FAIL, HOST, "The clock is wrong",
-           "Chargers take their time from SteVe.", (), Remedy("Synchronise the host's clock.", "operator")),
+    Entry(
+        "clock-skew", "time", FAIL, HOST, "SteVe's clock is wrong",
+        "Chargers take their time from SteVe's boot answer and heartbeats: transactions get wrong times, tariffs and "
+        "certificates are judged by it, and some chargers close the connection.",
+        (), ("clock",),
+        Remedy(
+            "Synchronise the host's clock (timedatectl set-ntp true, or chrony); a container has no clock of its own "
+            "unless something in it fakes the time.", "operator",
+        ),
+    ),
     # -- credentials ----------------------------------------------------------------------------------------
     Entry(
         "admin-login-refused", "credentials", FAIL, HOST, "The admin sign-in is refused",
         "User name or password differ from what this SteVe knows; since 3.8 a changed environment value is ignored "
         "once an admin exists in the data base.",
-        (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")), "db-unreachable"), ("admin",),
+        (
+            *_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")), "db-unreachable",
+            "env-not-effective",
+        ),
+        ("admin",),
         Remedy("Correct steve_admin_username and steve_admin_password.", "operator"),
         "log-line",
     ),
@@ -524,7 +652,8 @@ CATALOGUE: tuple[Entry, ...] = (
         "Clients such as ExpresSync see nothing. Since 3.8 the Web API has users and passwords of its own in the data "
         "base: the password of the admin sign-in does not work there, and a changed environment value is ignored once "
         "an admin exists.",
-        (*_WEB_API, "db-unreachable", "webapi-absent", "webapi-disabled", "webapi-wrong-scheme"), ("webapi",),
+        (*_WEB_API, "db-unreachable", "webapi-absent", "webapi-disabled", "webapi-wrong-scheme", "env-not-effective"),
+        ("webapi",),
         Remedy(
             "Give the client the value that this SteVe knows: webapi.value (3.6, 3.7), or the user's API password in "
             "the data base (since 3.8; a change works after ten minutes or a restart).",
@@ -556,11 +685,30 @@ CATALOGUE: tuple[Entry, ...] = (
         ("compose-project-missing", "app-not-running"), ("env",),
         Remedy("Recreate the app container with the current values.", "app_env", _TO_ENV),
     ),
-    _later("env-not-effective", "credentials", FAIL, HOST, "Applied, but SteVe ignores it",
-           "Since 3.8 admin and Web API credentials are read only while no admin exists in the data base.",
-           ("env-not-applied",), Remedy("Rotate the credential in the data base.", "operator")),
-    _later("default-credentials", "credentials", FAIL, HOST, "The shipped password is in use",
-           "Everybody knows it.", (), Remedy("Set a password of your own.", "operator")),
+    Entry(
+        "env-not-effective", "credentials", FAIL, HOST, "Applied, but SteVe ignores it",
+        "The container runs with a user, password or Web API value that SteVe does not use. Since 3.9 they are read "
+        "only while the data base has no admin, that is at the first start; up to 3.8 the environment is not read at "
+        "all, except by a $NAME in main.properties.",
+        ("compose-project-missing", "app-not-running", "env-not-applied", "db-unreachable"),
+        ("env", "admin", "webapi", "era"),
+        Remedy(
+            "Since 3.8, change the password where SteVe keeps it: set password (or api_password) of the row in the "
+            "table web_user to a bcrypt hash of the new value, or delete the rows with ADMIN and start SteVe again, "
+            "which then takes the configured values. Up to 3.7, change the properties file.", "operator",
+        ),
+    ),
+    Entry(
+        "default-credentials", "credentials", WARN, HOST, "A shipped password is in use",
+        "SteVe's repository holds the admin password 1234 and the data base password changeme, so that everybody who "
+        "reaches the admin UI or the data base's port can delete charge boxes and read tokens. It is told where others "
+        "than the host reach them, from the configuration; no password is tried for it.",
+        (), ("admin", "env", "compose"),
+        Remedy(
+            "Set passwords of your own (since 3.8 the admin's in the table web_user), and publish the data base at no "
+            "address, or at 127.0.0.1.", "operator",
+        ),
+    ),
 )  # fmt: skip
 
 BY_ID = {entry.id: entry for entry in CATALOGUE}

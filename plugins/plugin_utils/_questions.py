@@ -11,13 +11,16 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _questions_app,
     _questions_boxes,
+    _questions_env,
+    _questions_log,
     _questions_network,
+    _questions_nginx,
     _questions_tls,
     _questions_webapi,
 )
@@ -30,6 +33,9 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
     Entry,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_boxes import box_message, not_listed
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_log import (
+    with_refused_passwords,
+)
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
     hop_text,
     open_between,
@@ -37,8 +43,6 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, Probe
 
-#: A container that was started this many seconds ago at the most may still be starting.
-START_DEADLINE_S = 240.0
 _FORBIDDEN = "=/()<>"
 
 
@@ -257,168 +261,6 @@ def _scheme_not_forwarded(view: HostView, probe: Probe, rows: list[dict[str, Any
 # -- the host -----------------------------------------------------------------------------------------------
 
 
-def _compose_unknown(view: HostView) -> list[Answer] | None:
-    part = view.part("compose")
-    if part["status"] == "ok":
-        return None
-    return [Answer(str(part["status"]), str(part["reason"]))]
-
-
-def _compose_project_missing(view: HostView) -> list[Answer]:
-    unknown = _compose_unknown(view)
-    if unknown:
-        return unknown
-    data = view.part("compose")["data"]
-    if data["has_containers"] or data["has_compose_file"]:
-        return [Answer("pass")]
-    where = inert(data["project_dir"], 120)
-    return [
-        Answer(
-            "fail",
-            message=f"There is no compose project in {where}.",
-            evidence=({"source": "compose", "detail": f"no compose file in {where} and no container of this project"},),
-        )
-    ]
-
-
-def _state(service: dict[str, Any]) -> str:
-    words = [f"{inert(service['container'], 80)} is {service['state']}"]
-    if service["state"] in ("exited", "dead"):
-        words.append(f"exit code {service['exit_code']}")
-        if service.get("finished_at"):
-            words.append(f"since {str(service['finished_at'])[:19]}Z")
-    if service.get("health"):
-        words.append(f"health {inert(service['health'], 20)}")
-    if service["restarts"]:
-        words.append(f"{service['restarts']} restarts")
-    return ", ".join(words)
-
-
-def _app_not_running(view: HostView) -> list[Answer]:
-    unknown = _compose_unknown(view)
-    if unknown:
-        return unknown
-    data = view.part("compose")["data"]
-    app = view.service("app")
-    if app is None:
-        others = ", ".join(inert(name, 40) for name in data["services"]) or "none"
-        return [
-            Answer(
-                "fail",
-                message=f"The service {inert(data['app_service'], 40)} has no container.",
-                evidence=({"source": "compose", "detail": f"services with a container: {others}"},),
-            )
-        ]
-    if app["state"] in ("running", "restarting"):
-        return [Answer("pass")]
-    return [
-        Answer(
-            "fail",
-            message=f"SteVe's container is {app['state']}.",
-            evidence=({"source": "compose", "detail": _state(app)},),
-        )
-    ]
-
-
-def _app_restarting(view: HostView) -> list[Answer]:
-    unknown = _compose_unknown(view)
-    if unknown:
-        return unknown
-    app = view.service("app")
-    if app is None or app["state"] not in ("running", "restarting"):
-        return [Answer("pass")]
-    young = _age_s(view, app)
-    looping = app["state"] == "restarting" or (app["restarts"] >= 3 and young is not None and young < 120)
-    if not looping:
-        return [Answer("pass")]
-    return [
-        Answer(
-            "fail",
-            message="SteVe's container restarts again and again.",
-            evidence=({"source": "compose", "detail": _state(app)},),
-        )
-    ]
-
-
-def _app_starting(view: HostView) -> list[Answer]:
-    unknown = _compose_unknown(view)
-    if unknown:
-        return unknown
-    app, direct = view.service("app"), view.probe("direct")
-    if app is None or direct is None or app["state"] != "running":
-        return [Answer("pass")]
-    silent = direct.endpoint.get("finding") in ("tcp-refused", "connection-closed")
-    age = _age_s(view, app)
-    if not silent or age is None or age > START_DEADLINE_S:
-        return [Answer("pass")]
-    return [
-        Answer(
-            "fail",
-            message=f"SteVe's container was started {age:.0f} s ago and its port is not open yet.",
-            evidence=(
-                {"source": "compose", "detail": _state(app)},
-                *probe_evidence(direct.endpoint.get("evidence"), direct),
-            ),
-        )
-    ]
-
-
-def _age_s(view: HostView, service: dict[str, Any]) -> float | None:
-    """Seconds between the container's start and the observation; None when a time is unreadable."""
-    try:
-        started = datetime.strptime(str(service["started_at"])[:19], "%Y-%m-%dT%H:%M:%S")
-        seen = datetime.strptime(str((view.observation or {})["collected_at"])[:19], "%Y-%m-%dT%H:%M:%S")
-    except (ValueError, KeyError, TypeError):
-        return None
-    return (seen.replace(tzinfo=UTC) - started.replace(tzinfo=UTC)).total_seconds()
-
-
-def _db_unreachable(view: HostView) -> list[Answer]:
-    probe = view.asking_probe()
-    accepted = probe is not None and probe.data["summary"]["accepted"] > 0
-    admin = view.part("admin")
-    if accepted or admin["status"] == "ok":
-        return [Answer("pass")]
-    suspected = [row for row in (probe.rows if probe else []) if "db-unreachable" in (row.get("candidates") or [])]
-    evidence: list[dict[str, str]] = []
-    if probe is not None and suspected:
-        evidence += probe_evidence(suspected[0].get("evidence"), probe)
-    if admin.get("code") == "admin-no-data-base":
-        evidence.append({"source": "admin", "detail": inert(admin["reason"], 300)})
-    database = view.service("db")
-    app = view.service("app")
-    if database is not None and database["state"] not in ("running", "restarting"):
-        evidence.insert(0, {"source": "compose", "detail": _state(database)})
-        return [
-            Answer("fail", message=f"SteVe's data base container is {database['state']}.", evidence=tuple(evidence))
-        ]
-    if evidence:
-        where = "no data base container is known" if database is None else "its container runs"
-        return [Answer("unknown", f"SteVe answers as without its data base, but {where}", evidence=tuple(evidence))]
-    if probe is not None and any(row["verdict"] == "refused" for row in probe.rows):
-        return [Answer("pass")]
-    if database is not None and app is not None:
-        return [Answer("unknown", "the data base's container runs; whether SteVe reaches it was not seen")]
-    return [Answer("unknown", "nothing that needs the data base was answered")]
-
-
-def _env_not_applied(view: HostView) -> list[Answer]:
-    part = view.part("env")
-    if part["status"] != "ok":
-        return [Answer(str(part["status"]), str(part["reason"]))]
-    drift = {kind: names for kind, names in part["data"].items() if names}
-    if not drift:
-        return [Answer("pass")]
-    detail = "; ".join(f"{kind}: {', '.join(inert(name, 60) for name in names[:10])}" for kind, names in drift.items())
-    return [
-        Answer(
-            "fail",
-            message="The app container runs with other values than its env file holds now.",
-            evidence=({"source": "env", "detail": f"names that differ, {detail}"},),
-        )
-    ]
-
-
 def _admin_login_refused(view: HostView) -> list[Answer]:
     part = view.part("admin")
     if part["status"] == "ok":
@@ -435,19 +277,20 @@ def _admin_login_refused(view: HostView) -> list[Answer]:
 
 
 _QUESTIONS: dict[str, Question] = {
-    "compose-project-missing": _compose_project_missing,
-    "app-not-running": _app_not_running,
-    "app-restarting": _app_restarting,
-    "app-starting": _app_starting,
-    "db-unreachable": _db_unreachable,
-    "env-not-applied": _env_not_applied,
     "admin-login-refused": _admin_login_refused,
     "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
+    "basic-auth-refused": lambda view: with_refused_passwords(
+        view, _charge_box_answers(BY_ID["basic-auth-refused"], view)
+    ),
     "proxy-authorization-stripped": _credential_hops(_authorization_stripped),
     "proxy-scheme-not-forwarded": _credential_hops(_scheme_not_forwarded),
+    **_questions_app.QUESTIONS,
     **_questions_boxes.QUESTIONS,
+    **_questions_env.QUESTIONS,
+    **_questions_log.QUESTIONS,
     **_questions_network.QUESTIONS,
+    **_questions_nginx.QUESTIONS,
     **_questions_tls.QUESTIONS,
     **_questions_webapi.QUESTIONS,
 }

@@ -21,6 +21,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._handshake import 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import Entry
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_nginx import evidence_for
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGES, HostView, Probe
 
 #: The stage at which each finding of the endpoint shows.
@@ -44,7 +45,7 @@ def hop_answers(entry: Entry, view: HostView) -> list[Answer]:
     """All answers to a question that is asked at each hop."""
     answers = []
     for probe in view.probes:
-        answer = _gate_answer(entry, probe) if entry.id in _GATES else _endpoint_answer(entry, probe, view)
+        answer = _gate_answer(entry, probe, view) if entry.id in _GATES else _endpoint_answer(entry, probe, view)
         if answer.status == "pass":
             answer = _beside(entry.id, entry.title, probe) or answer
         if entry.layer == "proxy" and probe.hop == "direct" and answer.status != "fail":
@@ -79,7 +80,7 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
             message=f"{entry.title} ({hop_text(probe)}).{' ' + between if between else ''}",
             hop=hop,
             vantage=vantage,
-            evidence=(*probe_evidence(probe.endpoint.get("evidence"), probe), *hints),
+            evidence=(*probe_evidence(probe.endpoint.get("evidence"), probe), *_files(entry.id, probe, view), *hints),
         )
     if probe.stage > stage:
         return Answer("pass", hop=hop, vantage=vantage)
@@ -92,7 +93,7 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
     return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
 
 
-def _gate_answer(entry: Entry, probe: Probe) -> Answer:
+def _gate_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
     hop, vantage, gates = probe.hop, probe.vantage, probe.gates
     if gates.get("finding") == entry.id:
         return Answer(
@@ -100,7 +101,7 @@ def _gate_answer(entry: Entry, probe: Probe) -> Answer:
             message=f"{entry.title} ({hop_text(probe)}).",
             hop=hop,
             vantage=vantage,
-            evidence=probe_evidence(gates.get("evidence"), probe),
+            evidence=(*probe_evidence(gates.get("evidence"), probe), *_files(entry.id, probe, view)),
         )
     seen = {gate["gate"] for gate in gates.get("gates") or [] if gate.get("status") is not None}
     if gates["verdict"] == "proven":
@@ -114,6 +115,11 @@ def _gate_answer(entry: Entry, probe: Probe) -> Answer:
         if any(gate["gate"] == "version" and gate.get("status") == 426 for gate in gates["gates"]):
             return Answer("pass", hop=hop, vantage=vantage)
     return Answer("unknown", _gate_reason(gates), hop=hop, vantage=vantage)
+
+
+def _files(id: str, probe: Probe, view: HostView) -> tuple[dict[str, str], ...]:
+    """What nginx's files say to it; they are those of this host's own proxy."""
+    return evidence_for(id, view) if probe.hop == "proxy" and probe.vantage == "host" else ()
 
 
 def _gate_reason(gates: dict[str, Any]) -> str:

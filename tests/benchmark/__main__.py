@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmark import programs, servers
+from tests.benchmark import programs, reading, servers, telling
 from tests.benchmark.programs import Run, Work
 
 ENDPOINT = "/websocket/CentralSystemService"
@@ -32,6 +32,7 @@ WANTED: dict[str, tuple[float | None, float | None]] = {
     "the rate of a curl per id": (20.0, None),
     "the time over TLS": (None, 1.3),
     "peak memory": (None, 100.0),
+    "seconds of a log": (None, 5.0),
 }
 
 
@@ -42,6 +43,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shell-ids", type=int, default=300, help="charge boxes for one curl process each")
     parser.add_argument("--rounds", type=int, default=5, help="times that everything is measured")
     parser.add_argument("--concurrency", type=int, default=8, help="connections at the same time")
+    parser.add_argument("--log-lines", type=int, default=1_000_000, help="lines of SteVe's log to read")
+    parser.add_argument("--hosts", type=int, default=100, help="hosts to judge from their observations")
+    parser.add_argument("--boxes", type=int, default=1000, help="charge boxes of each of them")
     parser.add_argument("--without-nginx", action="store_true", help="use the server that needs none")
     chosen = parser.parse_args(argv)
     missing = [name for name in ("curl", "xargs") if shutil.which(name) is None]
@@ -54,7 +58,21 @@ def main(argv: Sequence[str]) -> int:
             return _live(url, os.environ.get("STEVE_BENCH_IDS"), chosen, Path(name))
         with servers.serving(Path(name), without_nginx=chosen.without_nginx) as server:
             _local(server, chosen, Path(name))
-    return 0
+        _log(chosen, Path(name))
+    return telling.main([str(chosen.hosts), str(chosen.boxes)])
+
+
+def _log(chosen: argparse.Namespace, folder: Path) -> None:
+    """SteVe's log, as a host reads it."""
+    path = folder / "steve.log"
+    reading.write(path, chosen.log_lines)
+    best = min((programs.read_log(path, LIMIT_S) for _round in range(2)), key=lambda run: run["seconds"])
+    path.unlink()
+    print(
+        f"SteVe's log: {best['lines']:,} lines of {best['boxes']:,} ids in {best['seconds']:.1f} s"
+        f"{_wanted('seconds of a log', best['seconds'])}, {best['peak_mb']:.0f} MB of memory at most"
+        f"{_wanted('peak memory', best['peak_mb'])}"
+    )
 
 
 def _local(server: servers.Server, chosen: argparse.Namespace, folder: Path) -> None:

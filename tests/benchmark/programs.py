@@ -84,6 +84,17 @@ def probe(work: Work, *, phases: bool = False) -> Run:
     return Run(len(work.ids), details["seconds"], details)
 
 
+def read_log(path: Path, deadline: float) -> dict[str, Any]:
+    """This collection's reader of SteVe's log, on a file, in a process of its own; what it says of its cost."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / ".cache" / "collections"), str(ROOT)))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmark.reading"], input=json.dumps({"path": str(path), "deadline": deadline}),
+        text=True, stdout=subprocess.PIPE, cwd=ROOT, env=environment, timeout=deadline + 10, check=True,
+    )  # fmt: skip
+    value: dict[str, Any] = json.loads(done.stdout)
+    return value
+
+
 def curl(work: Work, folder: Path) -> Run:
     """One curl process for all ids, over connections that it uses again."""
     config = folder / "curl.config"

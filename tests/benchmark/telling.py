@@ -16,9 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from tests.conftest import install_collection_loader  # noqa: E402
+from tests.conftest import install_collection_loader
 
 install_collection_loader()
 

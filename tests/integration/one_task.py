@@ -16,6 +16,15 @@ from typing import Any
 from tests.integration.playbook import COLLECTIONS, ROOT
 
 
+def linked() -> Path:
+    """A directory of collections that holds this one."""
+    link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(ROOT)
+    return COLLECTIONS
+
+
 def changed_lines(said: str) -> list[str]:
     """The changed lines that ``--diff`` showed."""
     return [line for line in said.splitlines() if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))]
@@ -23,10 +32,7 @@ def changed_lines(said: str) -> list[str]:
 
 def task(directory: Path, module: str, *options: str, **arguments: Any) -> tuple[dict[str, Any], str]:
     """Run a task; its result as the next task sees it, and everything that was printed."""
-    link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
-    if not link.exists():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(ROOT)
+    linked()
     seen = directory / "result.json"
     one = {"name": "One task", f"chargeops.steve.{module}": arguments, "register": "result", "ignore_errors": True}
     other = {

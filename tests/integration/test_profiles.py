@@ -101,7 +101,9 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return found
 
 
-@pytest.mark.parametrize(("mode", "expected"), [("ok", {"proxy-scheme-not-forwarded": ["SP-2"]}), ("tell-scheme", {})])
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("ok", {"proxy-scheme-not-forwarded": ["SP-2"]}), ("tell-scheme", {})]
+)
 def test_profile_2_behind_tls_needs_the_scheme(context: ssl.SSLContext, mode: Any, expected: dict[str, Any]) -> None:
     with steve(**BELIEVES) as running, running_proxy(mode, f"127.0.0.1:{running.port}", tls=context) as proxy:
         run = diagnose(running, proxy.port, {"CP-1": None, "SP-2": PASSWORD}, tls=True)

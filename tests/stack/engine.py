@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stack.shell import CACHE, StackError, lock, run, say
+from tests.stack.shell import CACHE, StackError, apt_install, lock, run, say
 
 PID_FILE = CACHE / "dockerd.pid"
 LOG_FILE = CACHE / "dockerd.log"
@@ -131,9 +131,7 @@ def _install() -> None:
     if "debian" not in release or shutil.which("apt-get") is None:
         raise StackError("No Docker engine answers and this is not Debian: install Docker, then run this again.")
     say("no Docker engine on this machine: installing Debian's docker.io (about a minute)")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run("apt-get", "update", "-qq", timeout=300, env=quiet)
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "docker.io", timeout=600, env=quiet)
+    apt_install("docker.io", update=True)
 
 
 _daemons: list[subprocess.Popen[bytes]] = []
@@ -157,6 +155,7 @@ def _start() -> int | None:
             start_new_session=True,
             cwd="/",
         )
+    _daemons.append(process)
     PID_FILE.write_text(str(process.pid))
     try:
         if _wait(START_DEADLINE_S):

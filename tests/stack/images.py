@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.stack import engine as engines
 from tests.stack import machine, requirements
 from tests.stack.engine import Engine
-from tests.stack.shell import CACHE, ROOT, StackError, lock, run, say
+from tests.stack.shell import CACHE, ROOT, StackError, apt_install, lock, run, say
 
 PREFIX = "chargeops-steve-test"
 PULLABLE = f"debian:{machine.RELEASE}"
@@ -74,8 +74,7 @@ def _debian(engine: Engine) -> str:
         )
     if shutil.which("debootstrap") is None:
         say("installing debootstrap, to make the base image")
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap", timeout=300, env=quiet)
+        apt_install("debootstrap")
     say(f"{PULLABLE} cannot be pulled: making it with debootstrap (about a minute)")
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:

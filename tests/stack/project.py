@@ -39,7 +39,7 @@ CONTROL_PORT = 9180
 """The simulator's control port, inside the app's container only."""
 
 DEFAULT_CHARGE_BOXES = ("CP1", "LIVE1", "PROBE1")
-DEFAULT_APP_ENV = {"AUTH_USER": "admin", "AUTH_PASSWORD": "1234", "WEBAPI_VALUE": "webapi-secret"}
+DEFAULT_APP_ENV = {"AUTH_USER": "admin", "AUTH_PASSWORD": "stack-admin", "WEBAPI_VALUE": "webapi-secret"}
 
 _COMPOSE = """\
 services:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -64,6 +65,16 @@ def run(
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-15:]
         raise StackError(f"{shlex.join(argv)} ended with {done.returncode}: " + "\n".join(said))
     return done
+
+
+def apt_install(package: str, update: bool = False) -> None:
+    """Install a Debian package; ``update`` the lists first. Raises StackError where that is not possible."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise StackError(f"The package {package} is missing: install it, or run as root on Debian.")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    if update:
+        run("apt-get", "update", "-qq", timeout=300, env=quiet)
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package, timeout=600, env=quiet)
 
 
 @contextmanager

@@ -70,8 +70,7 @@ class Pages:
     def sign_in(self, refused: bool = False) -> str:
         complaint = '<div class="error">Your name or password is incorrect.</div>' if refused else ""
         return (
-            "<!DOCTYPE html><html><head><title>SteVe - Steckdosenverwaltung</title></head><body>"
-            + complaint
+            "<!DOCTYPE html><html><head><title>SteVe - Steckdosenverwaltung</title></head><body>" + complaint
             + f'<section><span>Sign In</span></section><form method="POST" action="{self.context}/manager/signin">'
             '<input type="text" name="username" required /><input type="password" name="password" required />'
             '<input type="submit" value="Sign In">'
@@ -112,8 +111,7 @@ class Pages:
             f'<tr><td><a href="{self.context}/manager/chargepoints/details/{box.pk}">{box.id}</a></td>\n'
             f"    <td>{box.description}</td>\n    <td>{box.protocol}</td>\n"
             f'    <td data-sort-value="{stamp}">{"Today at 01:02" if stamp else ""}</td>\n    <td>\n'
-            + self._post(f"{self.context}/manager/chargepoints/delete/{box.pk}", "Delete")
-            + "\n    </td>\n</tr>"
+            + self._post(f"{self.context}/manager/chargepoints/delete/{box.pk}", "Delete") + "\n    </td>\n</tr>"
         )
 
     def _knock(self, knock: Knock) -> str:
@@ -123,10 +121,8 @@ class Pages:
         return (
             f"<tr>\n    <td>{shown}</td>\n    <td>{knock.attempts}</td>\n"
             f'    <td data-sort-value="{knock.last_ms}">2023-11-14T22:13:20.000Z</td>\n    <td>'
-            + self._post(f"{base}/add/{escape(knock.id)}{slash}", "Add")
-            + "&nbsp;"
-            + self._post(f"{base}/remove/{escape(knock.id)}{slash}", "Forget")
-            + "</td></tr>"
+            + self._post(f"{base}/add/{escape(knock.id)}{slash}", "Add") + "&nbsp;"
+            + self._post(f"{base}/remove/{escape(knock.id)}{slash}", "Forget") + "</td></tr>"
         )
 
     def _post(self, action: str, label: str) -> str:
@@ -177,29 +173,21 @@ class Pages:
         )
 
     def details(
-        self,
-        box: Box,
-        status: str | None = "Accepted",
-        profile: int = 0,
-        vendor: str = "",
-        model: str = "",
-        firmware: str = "",
-        password_echo: str = "",
+        self, box: Box, status: str | None = "Accepted", profile: int = 0, vendor: str = "", model: str = "",
+        firmware: str = "", password_echo: str = "",
     ) -> str:
         raw = self.key <= (3, 5, 0)
         cells = "".join(
             f"<tr><td>{label}:</td><td>{value if raw else owasp(value)}</td></tr>"
             for label, value in (
-                ("Ocpp Protocol", box.protocol),
-                ("Charge Point Vendor", vendor),
-                ("Charge Point Model", model),
+                ("Ocpp Protocol", box.protocol), ("Charge Point Vendor", vendor), ("Charge Point Model", model),
                 ("Firmware Version", firmware),
             )
         )
         constants = self.key >= (3, 13, 0)
         options = "".join(
             f'<option value="{name.upper() if constants else name}"{" selected=" if name == status else ""}'
-            f"{chr(34) + 'selected' + chr(34) if name == status else ''}>{name}</option>"
+            f'{chr(34) + "selected" + chr(34) if name == status else ""}>{name}</option>'
             for name in ("Accepted", "Pending", "Rejected")
         )
         security = ""
@@ -214,14 +202,14 @@ class Pages:
                 f'placeholder="Enter password" value="{password_echo}"/></td></tr>'
             )
         return self._frame(
-            "<table><tbody><tr><td>Transactions:</td><td>"
+            '<table><tbody><tr><td>Transactions:</td><td>'
             f'<a href="{self.context}/manager/transactions/query?chargeBoxId={escape(box.id)}&amp;type=ALL">ALL</a>'
             "</td></tr></tbody></table>"
             f'<form id="chargePointForm" action="{self.context}/manager/chargepoints/update" method="post">'
             f'<input id="chargeBoxPk" name="chargeBoxPk" readonly="readonly" type="hidden" value="{box.pk}"/>'
             f'<table class="userInput"><tr><td>ChargeBox ID:</td><td><input id="chargeBoxId" name="chargeBoxId" '
             f'type="text" value="{escape(box.id)}" readonly="readonly"/></td></tr>{cells}'
-            "<tr><td>Insert connector status after start/stop transaction:</td><td>"
+            '<tr><td>Insert connector status after start/stop transaction:</td><td>'
             '<input id="insertConnectorStatusAfterTransactionMsg1" name="insertConnectorStatusAfterTransactionMsg" '
             'type="checkbox" value="true" checked="checked"/>'
             '<input type="hidden" name="_insertConnectorStatusAfterTransactionMsg" value="on"/></td></tr>'

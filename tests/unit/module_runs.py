@@ -16,6 +16,8 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.chargeops.steve.plugins.module_utils._envelope import KEY, unseal
 
+from tests.documentation import faults
+
 
 def printed_by(module: ModuleType, check: bool = False, **options: Any) -> str:
     """What the module prints: JSON with the sealed result."""
@@ -36,26 +38,10 @@ def result_of(module: ModuleType, check: bool = False, **options: Any) -> dict[s
     return unseal(printed[KEY])
 
 
-def assert_documented(module: ModuleType, result: dict[str, Any]) -> None:
-    """Every key of the result is in RETURN, and every key that RETURN promises is in the result."""
-    documented = yaml.safe_load(module.RETURN)
-    common = {"changed", "failed", "msg", "warnings", "diff"}
-    state = "failure" if result.get("failed") else "success"
-    promised = {name for name, item in documented.items() if item["returned"] == state}
-    assert set(result) - common == promised - common
-    for name in promised & set(result):
-        _compare(result[name], documented[name], name)
-
-
-def _compare(value: Any, item: dict[str, Any], name: str) -> None:
-    kinds = {"str": str, "int": int, "bool": bool, "dict": dict, "list": list}
-    assert value is None or isinstance(value, kinds[item["type"]]), name
-    if "contains" in item:
-        rows: list[Any] = value if isinstance(value, list) else [value]
-        for one in rows:
-            assert set(one) == set(item["contains"]), name
-            for key, inner in item["contains"].items():
-                _compare(one[key], inner, f"{name}.{key}")
+def assert_documented(module: ModuleType, result: dict[str, Any], **options: Any) -> None:
+    """The result is what RETURN says; ``options`` are those of the task on which that depends."""
+    found = faults(yaml.safe_load(module.RETURN), result, options)
+    assert not found, "\n".join(found)
 
 
 def assert_spec_documented(module: ModuleType) -> None:

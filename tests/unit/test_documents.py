@@ -17,11 +17,12 @@ from ansible_collections.chargeops.steve.plugins.module_utils._probe import prob
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_charge_box_id
 from jsonschema import Draft202012Validator
+from websockets.sync.client import connect
 
 from tests.simulator import running_simulator
 from tests.simulator.faulty_proxy import running_proxy
 from tests.stack.project import free_port
-from tests.unit.plugins.plugin_utils import documents
+from tests.unit.plugins.plugin_utils import documents, documents_log
 
 SCHEMAS = Path(__file__).resolve().parent.parent.parent / "docs" / "schema"
 RUN = "20261123T010203Z-7f3a"
@@ -76,6 +77,22 @@ def test_observation_probes_and_findings_of_a_host_keep_to_their_schemas(release
     check("findings", analyse([observation], ["steve-a", "steve-lost"], RUN))
 
 
+def test_log_and_clock_of_a_host_keep_to_their_schema(tmp_path: Path) -> None:
+    path = tmp_path / "steve.log"
+    with running_simulator(release="3.14.1", charge_boxes=["CP-1"], log_file=path) as steve:
+        options = DEFAULTS | {"url": steve.url, "log_file": str(path), "username": None, "password": None}
+        first = Observer(options_from(options)).observe()
+        url = f"{steve.ws_url}/CP-1"
+        with connect(url, subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
+            socket.send('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+            socket.recv(5)
+        second = Observer(options_from(options)).observe()
+    for document in (first, second):
+        assert document["parts"]["log"]["status"] == document["parts"]["clock"]["status"] == "ok"
+        check("observation", document)
+    assert [box["id"] for box in second["parts"]["log"]["data"]["boxes"]] == ["CP-1", "CP-2"]
+
+
 def test_a_dead_port_and_lost_documents_keep_to_their_schemas() -> None:
     port = free_port()
     result = send(ProbeRequest(url=f"ws://127.0.0.1:{port}{PATH}", charge_box_ids=["CP-1"], timeout=2, deadline=5))
@@ -89,6 +106,10 @@ def test_a_dead_port_and_lost_documents_keep_to_their_schemas() -> None:
 def test_the_documents_that_other_tests_are_made_of_are_real_ones() -> None:
     for item in documents.observation()["parts"]["probes"]["data"]:
         check("probe", item)
+    schema = json.loads((SCHEMAS / "observation.json").read_text(encoding="utf-8"))
+    parts = {"log": documents_log.log(documents_log.booted(60)), "clock": documents_log.clock(("engine", 0.0, 1.0))}
+    for name, part in parts.items():
+        Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}).validate(part["data"])
 
 
 def test_no_secret_stands_in_an_observation() -> None:

@@ -56,7 +56,9 @@ EXPECTED: dict[str, Any] = {
     "What is not settled, with the candidates": [
         {"host": "bonn", "boxes": ["CP-9"], "candidates": ["charge-box-unregistered", "basic-auth-missing"]},
     ],
-    "Hosts by release": [{"host": name, "from": "3.14.1", "to": "3.14.1"} for name in ("koeln", "essen", "bonn", "gera")],
+    "Hosts by release": [
+        {"host": name, "from": "3.14.1", "to": "3.14.1"} for name in ("koeln", "essen", "bonn", "gera")
+    ],
 }  # fmt: skip
 
 

@@ -4,13 +4,21 @@
 
 """Real incidents of chargers that would not connect: their numbers, as in docs/limits.md, and where they were told.
 
-B: bind address, network, NAT, firewall. C: DNS. D: TLS. E: reverse proxy, load balancer, tunnel. F: path, URL,
-transport. G: registration and id. H: subprotocol and handshake. Numbers keep their gaps.
+A: start and data base. B: bind address, network, NAT, firewall. C: DNS. D: TLS. E: reverse proxy, load balancer,
+tunnel. F: path, URL, transport. G: registration and id. H: subprotocol and handshake. J: messages. L: sessions that
+end. Numbers keep their gaps.
 """
 
 from __future__ import annotations
 
 INCIDENTS: dict[str, tuple[str, ...]] = {
+    "A1": ("https://github.com/steve-community/steve/issues/936",),
+    "A2": ("https://github.com/steve-community/steve/issues/1119",),
+    "A8": (
+        "https://github.com/steve-community/steve/issues/644",
+        "https://github.com/steve-community/steve/issues/918",
+    ),
+    "A11": ("https://github.com/steve-community/steve/issues/2050",),
     "B1": ("https://github.com/steve-community/steve/issues/983",),
     "B2": ("https://github.com/steve-community/steve/issues/759",),
     "B4": ("https://github.com/steve-community/steve/issues/1638",),
@@ -105,4 +113,10 @@ INCIDENTS: dict[str, tuple[str, ...]] = {
     "H17": ("https://github.com/steve-community/steve/issues/941",),
     "H19": ("https://github.com/ChargeTimeEU/Java-OCA-OCPP/issues/413",),
     "H20": ("https://github.com/citrineos/citrineos/issues/24",),
+    "J2": ("https://github.com/evcc-io/evcc/pull/25069", "https://github.com/evcc-io/evcc/issues/25072"),
+    "L1": ("https://github.com/steve-community/steve/issues/1844",),
+    "L2": ("https://github.com/evcc-io/evcc/issues/32236", "https://github.com/evcc-io/evcc/pull/33099"),
+    "L5": ("https://github.com/mobilityhouse/ocpp/issues/190", "https://github.com/lbbrhzn/ocpp/pull/140"),
+    "L7": ("https://github.com/lbbrhzn/ocpp/issues/2030",),
+    "L8": ("https://github.com/lbbrhzn/ocpp/issues/1679",),
 }

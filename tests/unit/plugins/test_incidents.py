@@ -30,7 +30,7 @@ from tests.simulator.faulty_proxy import running_proxy
 from tests.unit import fake_servers
 from tests.unit.fake_servers import answering, forwarding, free_port, full_queue, names, page, serving
 from tests.unit.plugins.incidents import INCIDENTS
-from tests.unit.plugins.plugin_utils import test_incidents_tls
+from tests.unit.plugins.plugin_utils import documents, documents_log, test_incidents_tls
 from tests.unit.test_documents import DEFAULTS, PATH, RUN
 
 LIMITS = Path(__file__).resolve().parents[3] / "docs" / "limits.md"
@@ -230,7 +230,7 @@ def asked(*ids: str, release: str = "3.14.1", boxes: tuple[str, ...] = ("CP-1",)
 CHARGER_PAGE = answering([], lambda _data: page("<title>Charger</title><h1>Status</h1>", "404 Not Found"))
 
 CASES = (
-    Case("B1", outside("127.0.0.2", mode=None), (("tcp-refused", "public"),), says="bound to an address that others"),
+    Case("B1", outside("127.0.0.2", mode=None), (("app-loopback-only", None),), says="listens at 127.0.0.1 port"),
     Case("B2", outside("127.0.0.2", behaviour=fake_servers.closing), (("connection-closed", "public"),)),
     Case("B4 B8 B10 B11", silent_network, (("tcp-timeout", "public"),), says="a firewall, NAT or a missing route lies"),
     Case("B5 B7", loopback_url, (("public-url-elsewhere", "public"),), says="a charger that dials it reaches itself"),
@@ -267,6 +267,78 @@ CASES = (
     Case("H10", asked("CP-1", subprotocols=["ocpp1.6", "ocpp1.5"])),
     Case("H10", asked("CP-1", release="3.4.9", subprotocols=["ocpp1.6", "ocpp1.5"])),
 )
+
+
+# -- scenes: SteVe's log
+
+
+def logged(text: str, **options: Any) -> Callable[[ExitStack], Documents]:
+    """A host whose SteVe answers and wrote these lines before."""
+    part = {"log": documents_log.log(documents_log.ago(80_000, documents_log.STARTED) + text)}
+    return lambda _stack: [documents.observation(**part, **options)]
+
+
+def broken_start(text: str, state: str = "exited") -> Callable[[ExitStack], Documents]:
+    """A host whose SteVe gave up at its start with these lines."""
+    endpoint = documents.broken("tcp-refused", "connect", verdict="unreachable")
+    app = documents.service(state, exit_code=1, restarts=7 if state == "restarting" else 0)
+    parts = {"log": documents_log.log(text), "admin": documents.unknown("refused")}
+    return lambda _stack: [
+        documents.observation(app=app, probes=[documents.probe(endpoint=endpoint, rows=[])], **parts)
+    ]
+
+
+def dropped(silence: float, code: int = 1006, times: int = 4) -> str:
+    """Sessions that end when nothing was said for so long, each after another time."""
+    text, closed = "", documents_log.CLOSED.replace("1006", str(code))
+    for index in range(times, 0, -1):
+        begin, key = index * (silence + 400), f"k{index}"
+        spoke = begin - 10 * index
+        text += documents_log.booted(begin, key)
+        text += documents_log.about(spoke, 'Received: [2,"h","Heartbeat",{}]', key=key)
+        text += documents_log.about(spoke - silence, closed, key=key)
+    return text
+
+
+BUILD = "[INFO] Scanning for projects...\n[ERROR] Failed to execute goal org.flywaydb:flyway-maven-plugin:migrate: "
+RECONNECTED = documents_log.about(600, documents_log.OPENED) + documents_log.about(
+    500, 'Received: [2,"s","StatusNotification",{}]'
+)
+FROM_LOG = (
+    Case(
+        "A1", broken_start(BUILD + "Access denied for user 'steve'@'172.18.0.3' (using password: YES)\n"),
+        (("db-refused-login", None),), says="Access denied for user",
+    ),
+    Case(
+        "A2", broken_start(BUILD + "Unable to obtain connection from database (jdbc:mysql://mariadb:3307)\n"),
+        (("db-unreachable", None),), says="mariadb:3307",
+    ),
+    Case(
+        "A8",
+        broken_start(
+            "Starting....\njava.lang.RuntimeException: MySQL and Java are not using the same time zone. Java offset in "
+            "seconds (0) != MySQL offset in seconds (3600)\n FAILED!\nPlease refer to the log file for details\n"
+        ),
+        (("db-time-zone", None),), says="MySQL offset in seconds (3600)",
+    ),
+    Case(
+        "A11",
+        broken_start(
+            documents_log.ago(9, documents_log.FAILED, "ERROR")
+            + "org.springframework.context.ApplicationContextException: Failed to start bean 'webServerStartStop'\n",
+            "restarting",
+        ),
+        (("app-restarting", None),), says="webServerStartStop",
+    ),
+    Case("J2", logged(RECONNECTED)),
+    Case("E10", logged(dropped(45)), (("session-flapping", None),), says="each time after 45 s"),
+    Case("L1", logged(dropped(30)), (("session-flapping", None),), says="each time after 30 s"),
+    Case("L2", logged(dropped(60, times=17)), (("session-flapping", None),), says="each time after 60 s"),
+    Case("L5", logged(dropped(240)), (("session-flapping", None),), says="1006 (4 times)"),
+    Case("L7", logged(dropped(110, 1001)), (("session-flapping", None),), says="1001 (4 times)"),
+    Case("L8", logged(dropped(3600)), (("session-flapping", None),), says="each time after 3600 s"),
+)  # fmt: skip
+CASES = (*CASES, *FROM_LOG)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rows)

@@ -41,7 +41,9 @@ def eras() -> Iterator[dict[str, Running]]:
     with ExitStack() as stack:
         properties = {"auth.user": "admin", "auth.password": "s3cret", "webapi.value": "value"}
         yield {
-            name: stack.enter_context(running_simulator(release=name, charge_boxes=BOXES, system_properties=properties))
+            name: stack.enter_context(
+                running_simulator(release=name, charge_boxes=BOXES, system_properties=properties)
+            )
             for name in ERAS
         }
 

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +21,17 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _envelope
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive
 
 from tests import certificates
-from tests.unit.plugins.plugin_utils.documents import observation
+from tests.unit.plugins.plugin_utils.documents import observation, probe, row
+from tests.unit.plugins.plugin_utils.documents_log import clock
 
 NAME = "chargeops.steve.steve_info"
 
 
-def filed(monkeypatch: pytest.MonkeyPatch, folder: Path, **args: Any) -> dict[str, Any]:
-    """The observation as it is written."""
+def filed(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, sent: list[dict[str, Any]] | None = None,
+    seen: dict[str, Any] | None = None, **args: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The observation as it is written; ``sent`` gets the arguments that reached the host."""
     monkeypatch.setattr(ActionBase, "run", lambda *_args, **_named: {})
     plugin: Any = ActionModule.__new__(ActionModule)
     run_dir = _archive.create_run(str(folder), "20261123T010203Z-7f3a")
@@ -33,7 +39,9 @@ def filed(monkeypatch: pytest.MonkeyPatch, folder: Path, **args: Any) -> dict[st
 
     def execute(**call: Any) -> dict[str, Any]:
         assert not {"run_dir", "charger_ca", "charger_tls_versions"} & set(call["module_args"])
-        return {_envelope.KEY: _envelope.seal(observation()), "changed": False}
+        if sent is not None:
+            sent.append(call["module_args"])
+        return {_envelope.KEY: _envelope.seal(seen or observation()), "changed": False}
 
     plugin._execute_module = execute
     plugin.run(task_vars={"inventory_hostname": "steve-a"})
@@ -78,3 +86,35 @@ def test_a_store_that_cannot_be_used_is_a_sentence_in_the_observation(
 def test_a_version_that_is_none_fails_with_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(AnsibleActionFail, match=r"charger_tls_versions: SSL3 is no TLS version"):
         filed(monkeypatch, tmp_path, charger_tls_versions=["SSL3"])
+
+
+def test_what_earlier_runs_asked_reaches_the_host_so_that_its_traces_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    asked = observation(probes=[probe(rows=[row("CP-1"), row("CP-x", "refused", "charge-box-unregistered")])])
+    effects = {"requests": 3, "sessions_opened": 0, "knocks": ["CP-y"], "from": "2026-11-23T01:02:03Z"}
+    asked["parts"]["probes"]["data"][0]["side_effects"] = effects | {"to": "2026-11-23T01:02:04Z"}
+    for age, name in ((60, "steve-a"), (120, "steve-b"), (100_000, "steve-a")):
+        run_id = (now - timedelta(seconds=age)).strftime("%Y%m%dT%H%M%SZ") + "-0001"
+        _archive.write_observation(_archive.create_run(str(tmp_path), run_id), asked | {"host": name})
+    (tmp_path / "not-a-run").mkdir()
+    broken = (now - timedelta(seconds=30)).strftime("%Y%m%dT%H%M%SZ") + "-0002"
+    (Path(_archive.create_run(str(tmp_path), broken)) / "observations" / "steve-a.json").write_text("{")
+    sent: list[dict[str, Any]] = []
+    filed(monkeypatch, tmp_path, sent)
+    assert sent[0]["log_discounts"] == [
+        {"from": "2026-11-23T01:02:03Z", "to": "2026-11-23T01:02:04Z", "ids": ["CP-1", "CP-x", "CP-y"]}
+    ]
+
+
+@pytest.mark.parametrize("ahead", [0.0, 600.0, -600.0])
+def test_the_controller_is_a_witness_of_the_hosts_clock(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ahead: float
+) -> None:
+    seen = observation(clock=clock())
+    seen["parts"]["clock"]["data"]["host"] = {"begin_s": time.time() + ahead, "end_s": time.time() + ahead}
+    (witness,) = filed(monkeypatch, tmp_path, seen=seen)["parts"]["clock"]["data"]["witnesses"]
+    assert witness["name"] == "controller"
+    assert abs(witness["offset_s"] - ahead) <= witness["uncertainty_s"] + 1
+    assert 0 <= witness["uncertainty_s"] < 60

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _http
@@ -263,8 +265,7 @@ def test_a_home_page_that_redirects_to_itself_is_a_loop(steve: FakeSteve) -> Non
 
 
 @pytest.mark.parametrize(
-    "location",
-    ["https://127.0.0.1/steve/manager/home", "http://other.example.net/steve/manager/home", "//x/", "", "http://["],
+    "location", ["https://127.0.0.1/steve/manager/home", "http://other.example.net/steve/manager/home", "//x/", "", "http://["]
 )
 def test_no_redirect_is_followed_and_its_target_is_told(steve: FakeSteve, location: str) -> None:
     steve.instead["/manager/home"] = lambda seen: Reply(302, "", {"Location": location} if location else {})
@@ -298,6 +299,24 @@ def test_a_stranger_is_told_by_its_looks_and_gets_no_credentials(steve: FakeStev
     error = failure(steve)
     assert isinstance(error, _admin.PageNotRecognised) and words in error.got
     assert [seen.method for seen in steve.seen] == ["GET"]
+
+
+@pytest.mark.parametrize("way", ["raw", "form", "html", "json"])
+@pytest.mark.parametrize("place", ["title", "text", "www-authenticate"])
+@pytest.mark.parametrize("password", [PASSWORD, "1234", "steve", "hunter2-%\u00e9<\">'"])
+def test_a_stranger_that_repeats_the_password_is_not_quoted(place: str, way: str, password: str) -> None:
+    written = {"raw": password, "form": quote_plus(password), "html": html.escape(password)}
+    shown = {**written, "json": json.dumps(password)[1:-1]}[way]
+    echo = f"user=admin&password={shown}&_csrf=1"
+    page = f"<html><title>{echo}</title></html>" if place == "title" else echo
+    headers = {place: echo} if place == "www-authenticate" else {}
+    with running(FakeSteve(password=password)) as steve:
+        reply = Reply(401 if headers else 418, page, headers)
+        steve.instead = behind_the_form("/manager/signin", lambda _seen: reply)
+        with pytest.raises(SteveError) as caught:
+            _admin.collect(client(steve))
+    said = caught.value.sentence()
+    assert "what came back" in said and f"={shown}" not in said and f"={password}" not in said
 
 
 @pytest.mark.parametrize("path", ["/manager/signin", "/manager/home", "/manager/chargepoints"])

@@ -27,7 +27,9 @@ FLAG = "insertConnectorStatusAfterTransactionMsg"
 ANY = st.text(max_size=60)
 
 
-def form(release: int = 314, status: str | None = "accepted", password: bool = False, **texts: str) -> Form:
+def form(
+    release: int = 314, status: str | None = "accepted", password: bool = False, **texts: str
+) -> Form:
     """A details form of 308, 309, 313 or 314."""
     place = ("locationLatitude", "locationLongitude") if release == 308 else ("address.latitude", "address.longitude")
     spelt = str.upper if release >= 313 else str.capitalize

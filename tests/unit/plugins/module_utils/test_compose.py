@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils import _compose
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, Project
+from ansible_collections.chargeops.steve.plugins.module_utils._env_reach import Given
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 
 # Shape of docker inspect, Engine API 1.41 (docker.io 20.10), compose 2.26; only what is read.
@@ -82,8 +83,10 @@ def test_facts_of_a_container() -> None:
 def test_drift_names_keys_and_never_values() -> None:
     found = project()
     found.load()
-    drift = found.environment_drift("app")
-    assert drift == {"added": ["ADDED"], "changed": ["AUTH_PASSWORD"], "removed": ["GONE"]}
+    seen = found.environment("app", "db", Given())
+    drift = {kind: seen[kind] for kind in ("added", "changed", "removed", "definitions_changed")}
+    assert drift == {"added": ["ADDED"], "changed": ["AUTH_PASSWORD"], "removed": ["GONE"], "definitions_changed": []}
+    assert "s3cret" not in json.dumps(seen) and "value" not in json.dumps(seen["names"])
 
 
 def test_a_dollar_that_compose_writes_twice_is_no_drift() -> None:
@@ -115,7 +118,7 @@ def test_composes_own_words_are_withheld_because_they_can_hold_values() -> None:
     found = project(compose=(1, "", "invalid interpolation format for environment.AUTH_PASSWORD: s3cret-value"))
     found.load()
     with pytest.raises(DockerUnavailable) as caught:
-        found.environment_drift("app")
+        found.environment("app", "db", Given())
     assert "s3cret" not in str(caught.value)
 
 
@@ -128,3 +131,141 @@ def test_an_unknown_service_is_named_with_those_that_exist() -> None:
 def test_unreadable_output_is_a_sentence(text: str) -> None:
     with pytest.raises(SteveError):
         _compose.configured_environment(text, "app")
+
+
+# -- more facts, and other ways to have compose ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "place"), [
+    ("driver failed programming external connectivity on endpoint x: Bind for 0.0.0.0:8180 failed: port is already "
+     "allocated", ("0.0.0.0", 8180)),
+    ("Error starting userland proxy: listen tcp4 127.0.0.1:8180: bind: address already in use", ("127.0.0.1", 8180)),
+    ("failed to bind host port for 0.0.0.0:8180:172.18.0.3:8180/tcp: address already in use", ("0.0.0.0", 8180)),
+    ("failed to bind host port 0.0.0.0:8180/tcp: address already in use", ("0.0.0.0", 8180)),
+    ("listen tcp6 [::1]:8180: bind: address already in use", ("::1", 8180)),
+    ("address already in use", (None, None)),
+])  # fmt: skip
+def test_a_port_that_docker_could_not_bind(words: str, place: tuple[str | None, int | None]) -> None:
+    error = _compose.start_error(APP | {"State": {"Status": "created", "Error": words}})
+    assert error is not None and error["kind"] == "port-taken"
+    assert (error["address"], error["port"]) == place
+
+
+def test_docker_s_words_about_a_start_hold_no_secret() -> None:
+    words = 'exec: "java -Dauth.password=s3cret-value": not found: -Dx=s3cret2 s3cret-value\x1b[31m'
+    error = _compose.start_error(APP | {"State": {"Error": words}})
+    assert error is not None and error["kind"] == "other"
+    assert "s3cret" not in error["text"] and "\x1b" not in error["text"] and "not found" in error["text"]
+    assert _compose.start_error(APP) is None
+
+
+def test_ports_that_nobody_reaches_and_the_limits_of_a_container() -> None:
+    item = APP | {"HostConfig": {"NetworkMode": "host", "Memory": 268435456}}
+    facts = _compose.service_facts(item)
+    assert facts["unpublished"] == ["9000/tcp"] and facts["network_mode"] == "host"
+    assert facts["memory_limit"] == 268435456 and _compose.service_facts(APP)["memory_limit"] is None
+
+
+class FakeCompose(FakeDocker):
+    """A host with the program docker-compose and no plugin."""
+
+    def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+        if argv[0] == "docker-compose":
+            self.asked.append(argv)
+            answer = self.answers["docker-compose"]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer if isinstance(answer, tuple) else (0, answer, "")
+        return super().__call__(argv, timeout, cwd)
+
+
+def standalone(answer: Any) -> Project:
+    missing = (1, "", "docker: 'compose' is not a docker command.")
+    run = FakeCompose(**{
+        "ps": "abc\n", "inspect": json.dumps([APP]), "image": json.dumps(IMAGE), "compose": missing,
+        "docker-compose": answer,
+    })  # fmt: skip
+    return Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
+
+
+def test_the_program_docker_compose_stands_in_for_the_plugin() -> None:
+    found = standalone(json.dumps(CONFIG))
+    found.load()
+    assert found.environment("app", "db", Given())["changed"] == ["AUTH_PASSWORD"]
+    asked = found.run.asked  # type: ignore[attr-defined]
+    assert len([argv for argv in asked if argv[:2] == ["docker", "compose"]]) == 1
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (FileNotFoundError(), "compose plugin is missing"),
+    ((1, "", "Validate the file.\nUsage: config [options]\nno such option: --format"), "version 1"),
+])  # fmt: skip
+def test_no_usable_compose_is_a_sentence(answer: Any, words: str) -> None:
+    found = standalone(answer)
+    found.load()
+    with pytest.raises(DockerUnavailable, match=words):
+        found.environment("app", "db", Given())
+
+
+@pytest.mark.parametrize(("stderr", "program", "words"), [
+    ("Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.", None, "podman's"),
+    (None, "podman", "no docker client on this host, but podman"),
+])  # fmt: skip
+def test_another_runtime_is_told_and_not_guessed_about(stderr: str | None, program: str | None, words: str) -> None:
+    found = project(ps=FileNotFoundError() if stderr is None else (0, "", stderr))
+    found.which = lambda name: "/usr/bin/" + name if name == program else None
+    with pytest.raises(DockerUnavailable, match=words):
+        found.load()
+
+
+def test_a_project_directory_by_another_name_is_the_same(tmp_path: Any) -> None:
+    real, link = tmp_path / "steve-1.2", tmp_path / "steve"
+    real.mkdir()
+    link.symlink_to(real)
+
+    class Docker(FakeDocker):
+        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+            if argv[1] == "ps" and "--format" in argv:
+                return 0, f"abc\t{real}\nother\t/elsewhere\n", ""
+            return super().__call__(argv, timeout, cwd)
+
+    run = Docker(ps="", inspect=json.dumps([APP]))
+    found = Project(str(link), None, [], deadline=100.0, clock=lambda: 0.0, run=run)
+    assert found.load() is True
+    assert run.asked[-1] == ["docker", "inspect", "abc"]
+    assert found.other_directories() == ["/srv/steve"]
+
+
+def test_the_hash_of_the_files_against_the_container_s() -> None:
+    marks = APP["Config"]["Labels"] | {_compose.HASH_LABEL: "a" * 64}
+    item = APP | {"Config": APP["Config"] | {"Labels": marks}}
+
+    class Docker(FakeDocker):
+        printed = "a" * 64
+
+        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+            if "--hash" in argv:
+                return 0, f"app {self.printed}\n", ""
+            return super().__call__(argv, timeout, cwd)
+
+    run = Docker(ps="abc\n", inspect=json.dumps([item]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
+    found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
+    found.load()
+    assert found.environment("app", "db", Given())["config_hash"]["differs"] is False
+    run.printed = "b" * 64
+    assert found.environment("app", "db", Given())["config_hash"]["differs"] is True
+    run.printed = "none"
+    assert found.environment("app", "db", Given())["config_hash"]["reason"] == "compose prints no hash"
+
+
+def test_an_inactive_profile_does_not_hide_the_service() -> None:
+    class Docker(FakeDocker):
+        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+            if argv[1] == "compose" and "--profile" not in argv:
+                return 0, json.dumps({"services": {}}), ""
+            return super().__call__(argv, timeout, cwd)
+
+    run = Docker(ps="abc\n", inspect=json.dumps([APP]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
+    found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
+    found.load()
+    assert found.environment("app", "db", Given())["changed"] == ["AUTH_PASSWORD"]

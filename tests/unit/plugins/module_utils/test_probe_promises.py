@@ -60,7 +60,9 @@ def close_it(visit: Visit, _data: bytes) -> None:
     ],
     ids=["silent", "closing", "silent-to-ids", "closing-on-ids", "dies-on-the-way"],
 )
-def test_a_dead_server_costs_one_timeout_and_not_one_per_id(behaviour: Behaviour, requests: int, timeouts: int) -> None:
+def test_a_dead_server_costs_one_timeout_and_not_one_per_id(
+    behaviour: Behaviour, requests: int, timeouts: int
+) -> None:
     with serving(behaviour) as fake:
         document, elapsed = timed(fake.ws_url, IDS)
     # Half a timeout more: an id that hangs is one thing as long as others are answered.

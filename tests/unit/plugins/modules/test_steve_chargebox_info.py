@@ -24,6 +24,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._errors import Inp
 from ansible_collections.chargeops.steve.plugins.modules import steve_chargebox_info as module
 
 from tests.simulator import running_simulator
+from tests.unit.module_runs import assert_documented
 
 RELEASES = ("3.7.1", "3.14.1")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -293,16 +294,13 @@ def test_bad_combinations_are_one_sentence_each(simulator: Any) -> None:
 # -- the documentation ------------------------------------------------------------------------------------------
 
 
-def test_the_result_has_the_keys_that_are_documented(simulator: Any) -> None:
-    documented = yaml.safe_load(module.RETURN)
+@pytest.mark.parametrize("details", [True, False])
+def test_the_result_is_as_documented(simulator: Any, details: bool) -> None:
     with station(simulator.ws_url, "CP-1"):
         knock(simulator.ws_url, "NEW-3")
-        result = module.work(params(simulator.url, details=True))
-    assert set(result) - {"changed"} == set(documented) - {"error"}
-    for name in ("charge_boxes", "unknown", "sessions"):
-        assert result[name]
-        for row in result[name]:
-            assert set(row) == set(documented[name]["contains"]) - {"doubt"}
+        result = module.work(params(simulator.url, details=details))
+    assert result["charge_boxes"] and result["unknown"] and result["sessions"]
+    assert_documented(module, result, details=details)
 
 
 def test_every_option_is_documented_and_every_documented_option_exists() -> None:

@@ -546,22 +546,3 @@ def test_every_option_is_documented_and_every_documented_option_exists() -> None
     for name, option in documented.items():
         for key, usual in (("type", "str"), ("default", None), ("choices", None), ("elements", None)):
             assert option.get(key, usual) == spec[name].get(key, usual), (name, key)
-
-
-def test_the_examples_are_tasks_of_this_module_with_documented_options() -> None:
-    tasks = yaml.safe_load(module.EXAMPLES)
-    assert len(tasks) == 2
-    for task in tasks:
-        assert set(task["chargeops.steve.steve_webapi_check"]) <= set(module.argument_spec())
-
-
-def test_the_examples_run_against_a_steve(eras: Any) -> None:
-    values = {"steve_url": eras("expressync").url, "steve_webapi_username": "admin", "steve_webapi_value": VALUE}
-    verdicts = []
-    for task in yaml.safe_load(module.EXAMPLES):
-        options = {
-            name: values[option.strip("{} ")] if isinstance(option, str) and option.startswith("{{") else option
-            for name, option in task["chargeops.steve.steve_webapi_check"].items()
-        }
-        verdicts.append(result_of(module, **options)["verdict"])
-    assert verdicts == ["accepted", "refused"]

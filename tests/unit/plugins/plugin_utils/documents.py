@@ -91,9 +91,43 @@ def service(state: str = "running", **more: Any) -> dict[str, Any]:
         "started_at": "2026-11-23T00:00:00Z",
         "finished_at": "2026-11-23T00:30:00Z",
         "ports": [],
+        "wanted_ports": [],
+        "unpublished": [],
+        "network_mode": "site_default",
         "networks": {},
+        "image": "steve",
+        "memory_limit": None,
+        "error": None,
         "config_hash": "x",
+        "compose_version": "2.26.1",
     } | more
+
+
+def environment(**more: Any) -> dict[str, Any]:
+    """An app that runs with what its files hold, and with other credentials than the shipped ones."""
+    return {
+        "added": [],
+        "changed": [],
+        "removed": [],
+        "definitions_changed": [],
+        "names": ["AUTH_PASSWORD", "AUTH_USER"],
+        "definitions": [],
+        "interpolated": [],
+        "sourced": False,
+        "credentials": {},
+        "db_password_shipped": None,
+        "config_hash": {"container": "x", "files": "x", "differs": False, "reason": None},
+    } | more
+
+
+def resources(**more: Any) -> dict[str, Any]:
+    """A host with room on its one disk."""
+    places = [{"role": "root", "path": "/"}, {"role": "docker", "path": "/var/lib/docker"}]
+    disk = {
+        "places": places, "size": 10**11, "free": 10**10, "inodes": 10**6, "inodes_free": 10**5, "read_only": False
+    }  # fmt: skip
+    memory = {"total": 2**33, "available": 2**32}
+    return {"file_systems": [disk], "unread": [], "memory": memory, "oom_kills": 0} | more
 
 
 def observation(
@@ -133,7 +167,9 @@ def observation(
                     "services": services,
                 }
             ),
-            "env": ok({"added": [], "changed": [], "removed": []}),
+            "env": ok(environment()),
+            "sockets": ok({"listening": [], "owners": "all", "left_out": 0}),
+            "resources": ok(resources()),
             "admin": ok({"registered": [registered_box(item) for item in known], "unknown": [], "sessions": []}),
             "tls": {"status": "skipped", "reason": "no TLS URL", "elapsed_s": 0.0, "data": None},
             "probes": ok([probe(), probe("proxy")] if probes is None else probes)

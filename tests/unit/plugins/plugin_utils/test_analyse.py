@@ -94,23 +94,9 @@ SINGLE_FAULTS = {
         observation(
             probes=[
                 probe(rows=[row("CP-1", password_given=True)]),
-                probe(
-                    "proxy",
-                    rows=[
-                        row(
-                            "CP-1",
-                            "undetermined",
-                            password_given=True,
-                            stage="credentials",
-                            candidates=[
-                                "client-certificate-refused",
-                                "profile-requires-tls",
-                                "proxy-authorization-stripped",
-                            ],
-                        )
-                    ],
-                    gates={"verdict": "unproven"},
-                ),
+                probe("proxy", rows=[row("CP-1", "undetermined", password_given=True, stage="credentials", candidates=[
+                    "client-certificate-refused", "profile-requires-tls", "proxy-authorization-stripped",
+                ])], gates={"verdict": "unproven"}),
             ]
         ),
         "proxy-authorization-stripped",
@@ -119,11 +105,9 @@ SINGLE_FAULTS = {
         observation(
             probes=[
                 probe(rows=[row("CP-1", "refused", "profile-requires-tls", password_given=True)]),
-                probe(
-                    "proxy",
-                    url="wss://steve.test/steve/websocket/CentralSystemService",
-                    rows=[row("CP-1", "refused", "proxy-scheme-not-forwarded", password_given=True)],
-                ),
+                probe("proxy", url="wss://steve.test/steve/websocket/CentralSystemService", rows=[
+                    row("CP-1", "refused", "proxy-scheme-not-forwarded", password_given=True)
+                ]),
             ]
         ),
         "proxy-scheme-not-forwarded",

@@ -152,6 +152,12 @@ def test_an_observation_that_is_damaged_inside_costs_its_own_host_only(parts: di
     assert "is damaged or of another version" in hosts[1]["reason"]
 
 
+@pytest.mark.parametrize("more", [{"asked": 5}, {"era": {"min": 3}}, {"era": []}, {"parts": {"probes": None}}])
+def test_an_observation_that_is_damaged_outside_costs_no_other_host(more: dict[str, Any]) -> None:
+    hosts = analyse([observation("a"), observation("bad") | more], ["a", "bad"], NEW)["hosts"]
+    assert hosts[0]["reached"] is True and hosts[1]["host"] == "bad"
+
+
 def test_a_copied_file_does_not_make_a_host_be_seen_twice(tmp_path: Path) -> None:
     run = store(tmp_path, NEW, seen("a"))
     path = Path(run, "observations", "a.json")

@@ -57,7 +57,7 @@ BROKEN = observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-r
 def test_report_tells_cause_evidence_remedy_and_what_was_not_looked_at() -> None:
     text = _terminal.render(analyse([BROKEN], ["steve-a"], RUN), width=100)
     assert "proxy-no-route" in text and "answered 502" in text and "nginx_websocket" in text
-    assert "not built" in text
+    assert "not asked" in text and "questions" in text
     assert text.splitlines()[-1].startswith("NOT OK: 1 root cause on 1 of 1 host")
 
 
