@@ -80,6 +80,11 @@ class ActionModule(ActionBase):
                 "there is no stored run to analyse. Give directories of runs, e.g. "
                 """-e steve_runs='["steve-reports/20261123T010203Z-7f3a"]'."""
             )
+        if any(item.startswith("[") for item in args["run_dirs"]):
+            raise ValueError(
+                "the list of runs was cut at a blank, as Ansible cuts what follows -e NAME=. Write it without blanks, "
+                """or as -e '{"steve_runs": ["slice-1", "slice-2"]}'."""
+            )
         merged = merge_runs([_archive.read_stored(item) for item in run_dirs.values()])
         if not merged.hosts:
             named = " ".join(f"{inert(item['file'], 300)} {item['reason']}" for item in merged.left_out[:3])
