@@ -22,7 +22,7 @@ NOT_BUILT = "not built yet"
 _SENTENCE = 1000
 _EVIDENCE = 500
 #: Lines of evidence in the short form, and of what repeats on many hosts.
-_SHORT = 2
+_SHORT = 3
 _GROUPS = 8
 
 #: Layers of what goes wrong although a charge box may get in.
