@@ -13,16 +13,23 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils import color
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _terminal
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _junit, _terminal
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FAIL_ON, analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
+from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import merge_runs
 
+#: Ansible loads this file in the process that has the terminal, and runs it in one that was cut off from it.
+_COLUMNS = min(shutil.get_terminal_size((100, 24)).columns, 120)
+_STATES = ("checked", "begun", "reported", "analyzed", "planned", "compared")
 _SPEC = {
-    "state": {"type": "str", "choices": ["checked", "begun", "reported", "planned", "compared"], "default": "reported"},
+    "state": {"type": "str", "choices": list(_STATES), "default": "reported"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "report_dir": {"type": "path", "default": "steve-reports"},
     "run_dir": {"type": "path"},
+    "run_dirs": {"type": "list", "elements": "path", "default": []},
     "before": {"type": "path"},
+    "junit": {"type": "path"},
     "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "fail"},
     "full": {"type": "bool", "default": False},
     "terminal": {"type": "bool", "default": True},
@@ -36,11 +43,13 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Begin, report or compare."""
+        """Begin, report, analyse or compare."""
         del tmp
         super().run(task_vars=task_vars)
         _validation, args = self.validate_argument_spec(argument_spec=_SPEC)
         try:
+            if args["state"] == "analyzed":
+                return self._analyze(args)
             _refuse_empty(args["hosts"])
             if args["state"] == "checked":
                 return {"changed": False}
@@ -51,25 +60,59 @@ class ActionModule(ActionBase):
             work = {"reported": self._report, "planned": self._plan, "compared": self._compare}
             return work[args["state"]](args)
         except (ValueError, OSError) as error:
-            raise AnsibleActionFail(f"steve_report: {error}") from error
+            # Ansible would say the cause's sentence once more.
+            raise AnsibleActionFail(f"steve_report: {error}") from None
 
     def _begin(self, args: dict[str, Any]) -> dict[str, Any]:
         run_id = _archive.new_run_id()
         return {"changed": False, "run_id": run_id, "run_dir": _archive.create_run(args["report_dir"], run_id)}
 
     def _report(self, args: dict[str, Any]) -> dict[str, Any]:
-        run_dir = args["run_dir"]
-        run_id = os.path.basename(run_dir)
-        findings = analyse(_archive.read_observations(run_dir), args["hosts"], run_id, args["fail_on"])
-        files = {"findings": os.path.join(run_dir, "findings.json"), "report": os.path.join(run_dir, "report.txt")}
+        run_id = os.path.basename(os.path.normpath(args["run_dir"]))
+        findings = analyse(_archive.read_observations(args["run_dir"]), args["hosts"], run_id, args["fail_on"])
+        return self._tell(findings, args, args["run_dir"])
+
+    def _analyze(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Judge stored runs together, as a run of its own that can be judged again."""
+        run_dirs = {os.path.realpath(os.path.expanduser(item)): item for item in args["run_dirs"]}
+        if not run_dirs:
+            raise ValueError(
+                "there is no stored run to analyse. Give directories of runs, e.g. "
+                """-e steve_runs='["steve-reports/20261123T010203Z-7f3a"]'."""
+            )
+        if any(item.startswith("[") for item in args["run_dirs"]):
+            raise ValueError(
+                "the list of runs was cut at a blank, as Ansible cuts what follows -e NAME=. Write it without blanks, "
+                """or as -e '{"steve_runs": ["slice-1", "slice-2"]}'."""
+            )
+        merged = merge_runs([_archive.read_stored(item) for item in run_dirs.values()])
+        if not merged.hosts:
+            named = " ".join(f"{inert(item['file'], 300)} {item['reason']}" for item in merged.left_out[:3])
+            raise ValueError(f"there is no observation of any host in the runs given. {named}".strip())
+        run_id = _archive.new_run_id()
+        findings = analyse(merged.documents, merged.hosts, run_id, args["fail_on"])
+        findings |= {"sources": merged.sources, "left_out": merged.left_out}
+        run_dir = _archive.create_run(args["report_dir"], run_id)
+        for document in merged.documents:
+            _archive.write_observation(run_dir, document)
+        return self._tell(findings, args, run_dir)
+
+    def _tell(self, findings: dict[str, Any], args: dict[str, Any], run_dir: str) -> dict[str, Any]:
+        """Write the files of a verdict, show it, and return it."""
+        names = {"findings": "findings.json", "report": "report.txt", "junit": "junit.xml"}
+        files = {kind: os.path.join(run_dir, name) for kind, name in names.items()}
+        junit = _junit.render(findings)
         _archive.write_json(files["findings"], findings)
         _archive.write_text(files["report"], _terminal.render(findings, full=True) + "\n")
+        for path in (files["junit"], *([args["junit"]] if args["junit"] else [])):
+            _archive.write_text(os.path.abspath(os.path.expanduser(path)), junit)
         if args["terminal"]:
-            self._show(_terminal.render(findings, _width(), bool(color.ANSIBLE_COLOR), args["full"]))
-            self._show(f"report: {files['report']}")
+            report = os.path.relpath(files["report"])
+            report = files["report"] if report.startswith(os.pardir) else report
+            self._show(_terminal.render(findings, _COLUMNS, bool(color.ANSIBLE_COLOR), args["full"], report))
         return {
             "changed": False,
-            "run_id": run_id,
+            "run_id": findings["run_id"],
             "run_dir": run_dir,
             "verdict": findings["verdict"],
             "counts": findings["counts"],
@@ -81,7 +124,7 @@ class ActionModule(ActionBase):
     def _plan(self, args: dict[str, Any]) -> dict[str, Any]:
         findings = _archive.read_findings(args["run_dir"])
         if args["terminal"]:
-            self._show(_terminal.render_plan(findings, _width(), bool(color.ANSIBLE_COLOR)))
+            self._show(_terminal.render_plan(findings, _COLUMNS, bool(color.ANSIBLE_COLOR)))
         return {
             "changed": False,
             "run_id": os.path.basename(args["run_dir"]),
@@ -95,7 +138,7 @@ class ActionModule(ActionBase):
         result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]))
         verdict = _compare_verdict(result, args["fail_on"])
         if args["terminal"]:
-            self._show(_terminal.render_comparison(result, _width(), bool(color.ANSIBLE_COLOR)))
+            self._show(_terminal.render_comparison(result, _COLUMNS, bool(color.ANSIBLE_COLOR)))
         return {
             "changed": False,
             "run_id": os.path.basename(args["run_dir"]),
@@ -114,10 +157,6 @@ def _refuse_empty(hosts: list[str]) -> None:
             "there is no SteVe host in this run, so nothing would be looked at. "
             "Put the hosts into the group steve, or correct --limit."
         )
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
 def _failure(verdict: dict[str, Any], report: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Iterable, Sequence
 
 #: Letters that a person takes for one another, by the one that stands for all of them: digits and letters of one
@@ -59,12 +60,16 @@ class NearMiss:
         return words[self.kind]
 
 
+@lru_cache(maxsize=16384)
 def folded(charge_box_id: str) -> str:
     """An id without what SteVe's data base ignores when it compares: case, accents, trailing blanks.
 
     The column's collation is ``utf8_unicode_ci`` in every release (migrations V0_8_6 and B1_0_5), unless an operator
     changed it. Two ids with the same folded form may be the same box; SteVe's answer to the id tells.
     """
+    if charge_box_id.isascii():
+        # Nothing to decompose; an analysis folds every id of a fleet many times.
+        return charge_box_id.rstrip(" ").lower()
     decomposed = unicodedata.normalize("NFKD", charge_box_id.rstrip(" "))
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return unicodedata.normalize("NFKC", bare.casefold())
@@ -73,7 +78,7 @@ def folded(charge_box_id: str) -> str:
 def near_misses(charge_box_id: str, known: Iterable[str]) -> list[NearMiss]:
     """The ids of ``known`` that may have been meant by an id that is not among them, the likeliest first."""
     found = []
-    mine = _Forms(charge_box_id)
+    mine = _forms(charge_box_id)
     for other in known:
         if other != charge_box_id:
             miss = _compare(mine, other)
@@ -126,35 +131,41 @@ def _near(one: str, registered: Sequence[str], unknown: Sequence[str]) -> list[d
 
 
 class _Forms:
-    """The forms of an id in which two ids are compared; those of the id that is looked for are made once."""
+    """The forms of an id in which two ids are compared."""
 
     def __init__(self, charge_box_id: str) -> None:
         self.visible = _visible(charge_box_id)
         self.bare = _without_blanks(self.visible)
         self.folded = folded(self.bare)
         self.shape = _shape(self.bare)
-        self.original = charge_box_id
+        self.tokens = _TOKENS.findall(self.folded)
+
+
+@lru_cache(maxsize=16384)
+def _forms(charge_box_id: str) -> _Forms:
+    """The forms of an id; each of many that are missing is compared with the same known ones."""
+    return _Forms(charge_box_id)
 
 
 def _compare(mine: _Forms, other: str) -> NearMiss | None:
     # Nothing below makes two ids alike whose lengths differ by more than blanks, marks and edits.
-    visible = _visible(other)
-    bare = _without_blanks(visible)
-    if bare == mine.bare:
-        return NearMiss(other, "zero-width" if visible == mine.visible else "blank")
-    if bare.casefold() == mine.bare.casefold():
+    theirs = _forms(other)
+    if theirs.bare == mine.bare:
+        return NearMiss(other, "zero-width" if theirs.visible == mine.visible else "blank")
+    if theirs.bare.casefold() == mine.bare.casefold():
         return NearMiss(other, "case")
-    other_folded = folded(bare)
-    if other_folded == mine.folded:
+    if theirs.folded == mine.folded:
         return NearMiss(other, "accent")
-    if _shape(bare) == mine.shape:
+    if theirs.shape == mine.shape:
         return NearMiss(other, "look-alike")
-    if min(len(other_folded), len(mine.folded)) < _SHORT:
+    shorter, longer = sorted((len(theirs.folded), len(mine.folded)))
+    if shorter < _SHORT or longer - shorter > _MAX_EDITS:
         return None
-    edits = _edits(mine.folded, other_folded, _MAX_EDITS)
-    if edits is None or _are_siblings(mine.folded, other_folded):
+    # Boxes of one row are what most ids of a site are to each other, and the cheaper question.
+    if _are_siblings(mine.tokens, theirs.tokens):
         return None
-    return NearMiss(other, "typo", edits)
+    edits = _edits(mine.folded, theirs.folded, _MAX_EDITS)
+    return None if edits is None else NearMiss(other, "typo", edits)
 
 
 def _visible(text: str) -> str:
@@ -174,12 +185,11 @@ def _shape(text: str) -> str:
     return text.translate(_SHAPE_OF).casefold()
 
 
-def _are_siblings(one: str, other: str) -> bool:
+def _are_siblings(mine: list[str], theirs: list[str]) -> bool:
     """Whether two ids name two boxes of one row, as CP-1 and CP-12 or STATION-A and STATION-B, and not one misspelt.
 
     They are alike but for numbers and single letters, one of which may be missing at the end.
     """
-    mine, theirs = _TOKENS.findall(one), _TOKENS.findall(other)
     longest = max(len(mine), len(theirs))
     pairs = zip(mine + [""] * (longest - len(mine)), theirs + [""] * (longest - len(theirs)))
     return all(a == b or (_is_counter(a) and _is_counter(b)) for a, b in pairs)

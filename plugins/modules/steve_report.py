@@ -11,10 +11,12 @@ short_description: Judge the observations of a run and tell the verdict
 version_added: 0.1.0
 description:
   - Runs on the controller only. Begins a run (O(state=begun)), judges the observations that
-    M(chargeops.steve.steve_info) and M(chargeops.steve.steve_ws_probe) filed (O(state=reported)), or compares two runs
-    (O(state=compared)).
-  - The report is shown in the terminal and written beside the observations as C(findings.json) and C(report.txt),
-    readable by their owner only.
+    M(chargeops.steve.steve_info) and M(chargeops.steve.steve_ws_probe) filed (O(state=reported)), judges stored runs
+    again (O(state=analyzed)), or compares two runs (O(state=compared)).
+  - The report is shown in the terminal and written beside the observations as C(findings.json), C(report.txt) (in full)
+    and C(junit.xml), readable by their owner only. Colours follow Ansible's own rules.
+  - The terminal shows each ill host in a few lines and the healthy ones together; when one charge box is in question,
+    exactly five lines - verdict, cause, evidence, remedy, and what was not told.
 extends_documentation_fragment:
   - chargeops.steve._steve.read_only
   - chargeops.steve._steve.action_group
@@ -24,11 +26,15 @@ options:
       - V(checked) only fails when O(hosts) is empty, as every state does.
       - V(begun) creates the directory of a run.
       - V(reported) judges the observations and fails by the verdict.
+      - V(analyzed) judges the stored observations of O(run_dirs) together, as a new run under O(report_dir), and fails
+        by the verdict. Of a host that stands in several runs the newest look counts, also when it did not reach the
+        host; what vantages saw stays with it. A file that cannot be read is named and costs no other file, but its host
+        counts as not reached.
       - V(planned) shows which role answers which finding of O(run_dir), what it interrupts, and what others must do.
       - V(compared) shows what differs between O(before) and O(run_dir), and fails when a finding still stands, is new,
         or could not be asked again.
     type: str
-    choices: [checked, begun, reported, planned, compared]
+    choices: [checked, begun, reported, analyzed, planned, compared]
     default: reported
   hosts:
     description: Inventory names of the hosts that the run is to look at. One without observation counts as not reached.
@@ -40,7 +46,18 @@ options:
     type: path
     default: steve-reports
   run_dir:
-    description: Directory of the run, as returned by O(state=begun). Needed for the other states.
+    description: Directory of the run, as returned by O(state=begun). Needed for the states that read one run.
+    type: path
+  run_dirs:
+    description: Directories of stored runs, for O(state=analyzed).
+    type: list
+    elements: path
+    default: []
+  junit:
+    description:
+      - File that the JUnit XML is written to as well, readable by its owner only.
+      - Failures and errors in it are what makes the verdict bad; whatever else is no proof of health is C(skipped) with
+        its reason.
     type: path
   before:
     description: Directory of the earlier run, for O(state=compared).
@@ -53,7 +70,7 @@ options:
     choices: [fail, warn, never]
     default: fail
   full:
-    description: Whether the terminal also lists every check.
+    description: Whether the terminal shows every check by layer, with all evidence, instead of the short form.
     type: bool
     default: false
   terminal:
@@ -87,6 +104,14 @@ EXAMPLES = r"""
     run_dir: "{{ run.run_dir }}"
     hosts: "{{ ansible_play_hosts_all }}"
   run_once: true
+
+- name: Judge the slices of a fleet together
+  chargeops.steve.steve_report:
+    state: analyzed
+    run_dirs:
+      - slice-1/20261123T010203Z-7f3a
+      - slice-2/20261123T010204Z-01c9
+    junit: steve.xml
 """
 
 RETURN = r"""
@@ -101,20 +126,20 @@ run_dir:
   type: str
 verdict:
   description: Whether all is well, and the reason in a few words.
-  returned: when state is reported or compared
+  returned: when state is reported, analyzed or compared
   type: dict
   sample: {"ok": false, "reason": "1 root cause on 1 of 3 hosts"}
 counts:
   description: Number of checks by status.
-  returned: when state is reported
+  returned: when state is reported or analyzed
   type: dict
 repairs:
   description: For each host the roles of this collection that answer one of its findings.
-  returned: when state is reported or planned
+  returned: when state is reported, analyzed or planned
   type: dict
   sample: {"steve-a": ["nginx_websocket"]}
 files:
-  description: Paths of the written files on the controller.
-  returned: when state is reported
+  description: Paths of the written files on the controller, C(findings), C(report) and C(junit).
+  returned: when state is reported or analyzed
   type: dict
 """

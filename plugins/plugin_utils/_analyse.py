@@ -61,9 +61,20 @@ def analyse(documents: list[dict[str, Any]], hosts: list[str], run_id: str, fail
     by_host: dict[str, list[dict[str, Any]]] = {host: [] for host in hosts}
     for document in documents:
         by_host.setdefault(str(document["host"]), []).append(document)
-    views = [merge(host, mine) for host, mine in by_host.items()]
-    checks = {view.host: check_host(view) for view in views}
-    return _document(views, checks, run_id, fail_on)
+    judged = [_judge(host, mine) for host, mine in by_host.items()]
+    return _document([view for view, _checks in judged], {view.host: mine for view, mine in judged}, run_id, fail_on)
+
+
+def _judge(host: str, documents: list[dict[str, Any]]) -> tuple[HostView, list[Check]]:
+    """A host and its checks; one whose documents are damaged is lost, and costs no other host its verdict."""
+    try:
+        view = merge(host, documents)
+        view.era.to_dict(), _single(view)
+        return view, check_host(view)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = f"its observation is damaged or of another version and cannot be judged ({type(error).__name__})"
+        lost = HostView(host, reached=False, reason=reason)
+        return lost, check_host(lost)
 
 
 def check_host(view: HostView) -> list[Check]:
@@ -162,6 +173,9 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
                 "evaluated": len(evaluated),
                 "total": len(CATALOGUE),
                 "dead_vantages": view.dead_vantages,
+                "charge_box_id": _single(view),
+                "collected_at": _only(str, (view.observation or {}).get("collected_at")),
+                "duration_s": _only((int, float), (view.observation or {}).get("duration_s")),
             }
         )
         for check in mine:
@@ -178,7 +192,18 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
         "findings": findings,
         "counts": counts,
         "verdict": _verdict(hosts, findings, counts, fail_on),
+        "fail_on": fail_on,
     }
+
+
+def _only(kind: type | tuple[type, ...], value: Any) -> Any:
+    return value if isinstance(value, kind) else None
+
+
+def _single(view: HostView) -> str | None:
+    """The one charge box that is in question on a host, None when several are or none is."""
+    ids = view.asked.get("charge_box_ids") or []
+    return str(ids[0]) if view.asked.get("single") and len(ids) == 1 else None
 
 
 def _row(host: str, check: Check) -> dict[str, Any]:
@@ -193,7 +218,13 @@ def _row(host: str, check: Check) -> dict[str, Any]:
         "status": check.status,
         "reason": reason,
         "blocked_by": list(check.blocked_by),
+        "charge_boxes": _boxes(check.answer),
+        "candidates": [str(item) for item in check.answer.candidates] if check.status == "unknown" else [],
     }
+
+
+def _boxes(answer: Answer) -> dict[str, Any]:
+    return {"count": len(answer.charge_boxes), "ids": [str(item) for item in answer.charge_boxes[:_MAX_IDS]]}
 
 
 def _finding(host: str, check: Check) -> dict[str, Any]:
@@ -210,7 +241,7 @@ def _finding(host: str, check: Check) -> dict[str, Any]:
         "host": host,
         "hop": answer.hop,
         "vantage": answer.vantage,
-        "charge_boxes": {"count": len(answer.charge_boxes), "ids": list(answer.charge_boxes[:_MAX_IDS])},
+        "charge_boxes": _boxes(answer),
         "title": entry.title,
         "meaning": entry.meaning,
         "message": message,

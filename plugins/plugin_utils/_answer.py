@@ -23,6 +23,7 @@ class Answer:
         hop, vantage: where, None for the host as a whole.
         evidence: list of ``{source, detail}``.
         charge_boxes: ids concerned.
+        candidates: ids between which what was seen is not settled, for ``unknown``.
         aside: True for what is wrong beside the way that was taken, such as one of two addresses. It is a warning and
             explains nothing else that was seen.
         needs: ids of entries that explain this answer beside those of the catalogue, such as the cause that a log
@@ -37,6 +38,7 @@ class Answer:
     evidence: tuple[dict[str, str], ...] = ()
     charge_boxes: tuple[str, ...] = ()
     aside: bool = False
+    candidates: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 

@@ -10,11 +10,20 @@ import json
 import os
 import re
 import secrets
+import stat
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-OBSERVATION_SCHEMA = "chargeops.steve/observation/1"
+from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import OBSERVATION_SCHEMA, StoredRun, Unread
+
+FINDINGS_SCHEMA = "chargeops.steve/findings/1"
+#: Bytes of a stored document; that of a host with a thousand charge boxes has less than two million.
+MAX_FILE = 128 * 2**20
+#: What cannot become a part of a file's name: half of a surrogate pair, and more than most file systems take.
+_UNSPEAKABLE = re.compile("[\ud800-\udfff]")
+_LONGEST_NAME = 230
 _RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{4}$")
 
 
@@ -72,28 +81,144 @@ def write_text(path: str, text: str) -> None:
         raise
 
 
+class UnusableFile(ValueError):
+    """A file that is no document of ours. ``foreign``: it never was one, as far as can be seen."""
+
+    def __init__(self, path: str, reason: str, foreign: bool = False) -> None:
+        super().__init__(f"{inert(path, 400)} {reason}")
+        self.reason = reason
+        self.foreign = foreign
+
+
 def read_observations(run_dir: str) -> list[dict[str, Any]]:
     """All observation documents of a run.
 
     Raises:
-        ValueError: a file is not an observation; the sentence names it.
+        UnusableFile: a file is not an observation; the sentence names it.
         OSError: the directory cannot be read.
     """
+    return [_load(path, OBSERVATION_SCHEMA) for _name, path in _names(run_dir)]
+
+
+def read_stored(run_dir: str) -> StoredRun:
+    """Everything of a stored run that can be read; a file that cannot costs no other file.
+
+    Raises:
+        ValueError: the directory is not that of a run.
+    """
+    path = os.path.abspath(os.path.expanduser(run_dir))
+    try:
+        names = _names(path)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        text = f"{inert(path, 400)} is not the directory of a run: its observations/ cannot be read ({why})."
+        raise ValueError(text) from error
+    run = StoredRun(path)
+    for name, file in names:
+        try:
+            run.documents.append(_load(file, OBSERVATION_SCHEMA))
+        except UnusableFile as error:
+            host, vantage = (None, None) if error.foreign else _whose(name)
+            run.unread.append(Unread(file, error.reason, host, vantage))
+    findings = os.path.join(path, "findings.json")
+    if os.path.lexists(findings):
+        try:
+            verdict = _load(findings, FINDINGS_SCHEMA)
+            run.run_id = str(verdict.get("run_id") or "")
+            run.hosts = _hosts(verdict)
+        except UnusableFile as error:
+            run.unread.append(Unread(findings, error.reason, None, None))
+    if not _RUN_ID.match(run.run_id):
+        named = os.path.basename(path)
+        run.run_id = named if _RUN_ID.match(named) else ""
+    return run
+
+
+def _names(run_dir: str) -> list[tuple[str, str]]:
     folder = os.path.join(run_dir, "observations")
-    documents = []
-    for name in sorted(os.listdir(folder)):
-        if not name.endswith(".json"):
-            continue
-        path = os.path.join(folder, name)
-        with open(path, encoding="utf-8") as stream:
-            try:
-                document = json.load(stream)
-            except ValueError as error:
-                raise ValueError(f"{path} is not JSON ({error}). Remove it or collect it again.") from error
-        if not isinstance(document, dict) or document.get("schema") != OBSERVATION_SCHEMA:
-            raise ValueError(f"{path} is not an observation ({OBSERVATION_SCHEMA}). Remove it from the directory.")
-        documents.append(document)
-    return documents
+    return [(name, os.path.join(folder, name)) for name in sorted(os.listdir(folder)) if name.endswith(".json")]
+
+
+def _whose(name: str) -> tuple[str, str | None]:
+    """The host and the vantage that a file is named after."""
+    host, separator, vantage = name.removesuffix(".json").partition("@")
+    return unquote(host), unquote(vantage) if separator else None
+
+
+def _load(path: str, schema: str) -> dict[str, Any]:
+    """A document of a schema.
+
+    Raises:
+        UnusableFile: it cannot be read, or is another thing.
+    """
+    document = _parse(path, _read(path))
+    kind = schema.split("/")[1]
+    named = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(named, str):
+        raise UnusableFile(path, f"is not {_A[kind]} ({schema}). Remove it from the directory.", foreign=True)
+    if named != schema:
+        if re.fullmatch(rf"chargeops\.steve/{kind}/\d{{1,6}}", named):
+            which = f"{named}; this collection reads {schema}"
+            raise UnusableFile(path, f"is of another version ({which}). Collect it again with this collection.")
+        raise UnusableFile(path, f"is not {_A[kind]} ({schema}). Remove it from the directory.", foreign=True)
+    if schema == OBSERVATION_SCHEMA and not _is_whole(document):
+        raise UnusableFile(path, "lacks what every observation has: host, reached and parts. Collect it again.")
+    return document
+
+
+_A = {"observation": "an observation", "findings": "a verdict"}
+
+
+def _read(path: str) -> bytes:
+    try:
+        # A pipe would never end; O_NONBLOCK opens it without waiting for someone who writes.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UnusableFile(path, "is no regular file. Remove it from the directory.", foreign=True)
+            data = stream.read(MAX_FILE + 1)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise UnusableFile(path, f"cannot be read ({why}). Make it readable or collect it again.") from error
+    if len(data) > MAX_FILE:
+        raise UnusableFile(path, f"is larger than {MAX_FILE // 2**20} MiB. Remove it from the directory.")
+    return data
+
+
+def _parse(path: str, data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise UnusableFile(path, "is not JSON (not even UTF-8). Remove it or collect it again.") from error
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} at line {error.lineno}"
+        raise UnusableFile(path, f"is cut off or not JSON ({where}). Remove it or collect it again.") from error
+    except (RecursionError, ValueError) as error:
+        why = "nested too deeply, or a number that is none"
+        raise UnusableFile(path, f"is JSON that cannot be read ({why}). Remove it or collect it again.") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _is_whole(document: dict[str, Any]) -> bool:
+    names = [document.get("host"), document.get("vantage") or ""]
+    return (
+        all(isinstance(item, str) and not _UNSPEAKABLE.search(item) for item in names)
+        and len("@".join(quote(str(item)) for item in names)) <= _LONGEST_NAME
+        and isinstance(document.get("reached", True), bool)
+        and isinstance(document.get("parts"), dict)
+    )
+
+
+def _hosts(verdict: dict[str, Any]) -> dict[str, str | None]:
+    """The hosts that a run was about, with the reason where it did not reach one: those need not have a file."""
+    rows = verdict.get("hosts")
+    found: dict[str, str | None] = {}
+    for item in rows if isinstance(rows, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("host"), str):
+            found[item["host"]] = str(item.get("reason") or "not reached") if item.get("reached") is False else None
+    return found
 
 
 def read_findings(run_dir: str) -> dict[str, Any]:

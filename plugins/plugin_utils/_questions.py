@@ -88,6 +88,7 @@ def _charge_box_answers(entry: Entry, view: HostView) -> list[Answer]:
                 hop=where.hop,
                 vantage=where.vantage,
                 charge_boxes=tuple(item["charge_box_id"] for item, _where in still_open),
+                candidates=tuple(row["candidates"]),
             )
         ]
     if not probe.data["summary"]["accepted"] and not any(row["verdict"] != "undetermined" for row, _where in rows):

@@ -88,7 +88,8 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
     if probe.stage == stage and entry.id not in candidates and (probe.endpoint.get("finding") or candidates):
         return Answer("pass", hop=hop, vantage=vantage)
     if entry.id in candidates:
-        return Answer("unknown", open_between(candidates, probe.endpoint.get("evidence")), hop=hop, vantage=vantage)
+        reason = open_between(candidates, probe.endpoint.get("evidence"))
+        return Answer("unknown", reason, hop=hop, vantage=vantage, candidates=tuple(candidates))
     return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
 
 

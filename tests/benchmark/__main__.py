@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmark import programs, reading, servers
+from tests.benchmark import programs, reading, servers, telling
 from tests.benchmark.programs import Run, Work
 
 ENDPOINT = "/websocket/CentralSystemService"
@@ -44,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="times that everything is measured")
     parser.add_argument("--concurrency", type=int, default=8, help="connections at the same time")
     parser.add_argument("--log-lines", type=int, default=1_000_000, help="lines of SteVe's log to read")
+    parser.add_argument("--hosts", type=int, default=100, help="hosts to judge from their observations")
+    parser.add_argument("--boxes", type=int, default=1000, help="charge boxes of each of them")
     parser.add_argument("--without-nginx", action="store_true", help="use the server that needs none")
     chosen = parser.parse_args(argv)
     missing = [name for name in ("curl", "xargs") if shutil.which(name) is None]
@@ -57,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         with servers.serving(Path(name), without_nginx=chosen.without_nginx) as server:
             _local(server, chosen, Path(name))
         _log(chosen, Path(name))
-    return 0
+    return telling.main([str(chosen.hosts), str(chosen.boxes)])
 
 
 def _log(chosen: argparse.Namespace, folder: Path) -> None:

@@ -13,7 +13,10 @@ import pytest
 
 from tests.benchmark import __main__ as benchmark
 
-SMALL = ["--ids", "40", "--shell-ids", "3", "--rounds", "1", "--log-lines", "1000", "--without-nginx"]
+SMALL = [
+    "--ids", "40", "--shell-ids", "3", "--rounds", "1", "--log-lines", "1000", "--without-nginx", "--hosts", "4",
+    "--boxes", "10",
+]  # fmt: skip
 
 
 def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +32,7 @@ def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.Captu
         "over TLS",
         "MB of memory at most (",
         "when every id is refused",
+        "Judging 4 hosts with 10 charge boxes each.",
         "sending, receiving, waiting",
         "Python's, without nginx",
         "SteVe's log: 1,000 lines of 40 ids in",

@@ -57,18 +57,8 @@ BROKEN = observation(probes=[probe(), probe("proxy", endpoint=broken("proxy-no-r
 def test_report_tells_cause_evidence_remedy_and_what_was_not_looked_at() -> None:
     text = _terminal.render(analyse([BROKEN], ["steve-a"], RUN), width=100)
     assert "proxy-no-route" in text and "answered 502" in text and "nginx_websocket" in text
-    assert "evaluated" in text and "questions" in text
+    assert "not asked" in text and "questions" in text
     assert text.splitlines()[-1].startswith("NOT OK: 1 root cause on 1 of 1 host")
-
-
-@pytest.mark.parametrize("width", [20, 60, 80, 200])
-def test_report_keeps_to_the_width_and_has_no_colour_unless_asked(width: int) -> None:
-    findings = analyse([BROKEN], ["steve-a", "steve-lost"], RUN)
-    plain = _terminal.render(findings, width=width)
-    assert "\x1b" not in plain
-    assert "\x1b[" in _terminal.render(findings, width=width, colour=True)
-    longest_word = max(len(word) for word in plain.split())
-    assert max(len(line) for line in plain.splitlines()[:-1]) <= max(width, 60, longest_word + 14)
 
 
 def test_remote_text_is_inert_in_the_report() -> None:
