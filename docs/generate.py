@@ -33,8 +33,6 @@ answered, with the reason and, where several causes remain, the candidates).
 A question about a hop is a warning instead of a failure where only some addresses of a name are ill (the others are
 used for everything else), and where the direct hop is ill but the proxy gets through. That a prober has no IPv6 is no
 finding. Neither is another address than expected (NAT, load balancers): only what a server answers tells whose it is.
-
-Questions marked *not built yet* are reported as skipped.
 """
 
 
@@ -47,8 +45,6 @@ def page() -> str:
         lines.append(f"## {layer}\n")
         for entry in (item for item in CATALOGUE if item.layer == layer):
             lines.append(f"### {entry.id}\n")
-            if not entry.built:
-                lines.append("*Not built yet.*\n")
             lines.append(
                 f"**{entry.title}** ({entry.severity}; asked per {entry.scope.replace('_', ' ')}). {entry.meaning}\n"
             )

@@ -58,7 +58,6 @@ class Entry:
         evidence: sources that a finding of this id cites.
         remedy: what to do.
         side_effect: of looking: ``none`` | ``log-line`` | ``unknown-list`` | ``may-register``.
-        built: False while the question is only named; it is then reported as skipped.
     """
 
     id: str
@@ -71,7 +70,6 @@ class Entry:
     evidence: tuple[str, ...]
     remedy: Remedy
     side_effect: str = "none"
-    built: bool = True
 
 
 _REMEDIATE = "ansible-playbook chargeops.steve.remediate"
@@ -129,13 +127,6 @@ def _certificate(id: str, severity: str, title: str, meaning: str, text: str, *n
         id, "tls", severity, HOP, title, meaning, (*_DIRECT_APP, *_CONNECT, *_BEFORE_TLS, *needs, *same), ("tls",),
         Remedy(text, "operator"),
     )  # fmt: skip
-
-
-def _later(
-    id: str, layer: str, severity: str, scope: str, title: str, meaning: str, needs: tuple[str, ...], remedy: Remedy
-) -> Entry:
-    """An entry that is named but not evaluated yet."""
-    return Entry(id, layer, severity, scope, title, meaning, needs, (), remedy, "none", built=False)
 
 
 CATALOGUE: tuple[Entry, ...] = (

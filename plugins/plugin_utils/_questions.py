@@ -48,8 +48,6 @@ _FORBIDDEN = "=/()<>"
 
 def ask(entry: Entry, view: HostView) -> list[Answer]:
     """All answers to one catalogue entry on one host; never empty."""
-    if not entry.built:
-        return [Answer("skipped", "not built yet")]
     if not view.reached:
         return [Answer("unknown", f"the host was not reached: {view.reason}")]
     if entry.id in _QUESTIONS:
@@ -299,8 +297,7 @@ _QUESTIONS: dict[str, Question] = {
 UNANSWERED = tuple(
     entry.id
     for entry in CATALOGUE
-    if entry.built
-    and entry.id not in _QUESTIONS
+    if entry.id not in _QUESTIONS
     and not (entry.scope == HOP and entry.id in _questions_network.ANSWERED)
     and entry.scope != CHARGE_BOX
 )

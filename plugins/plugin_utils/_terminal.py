@@ -17,7 +17,6 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID, LAYERS
 from ansible_collections.chargeops.steve.plugins.plugin_utils._paper import Paper, columns, fit
 
-NOT_BUILT = "not built yet"
 #: Characters of a message, a remedy or a reason that are shown.
 _SENTENCE = 1000
 _EVIDENCE = 500
@@ -229,11 +228,10 @@ def _not_told(paper: Paper, hosts: list[_Host]) -> None:
 
 
 def _gaps(hosts: list[_Host]) -> list[tuple[str | None, str, str]]:
-    """(style, label, text) of what was not told: open by reason and host, remarks, not asked by reason, not built."""
+    """(style, label, text) of what was not told: open by reason and host, remarks, not asked by reason."""
     gaps: list[tuple[str | None, str, str]] = []
     opened: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     skipped: dict[str, set[str]] = {}
-    not_built: set[str] = set()
     for host in hosts:
         for check in host.checks:
             remark = check["status"] == "skipped" and check["charge_boxes"]["count"]
@@ -242,8 +240,6 @@ def _gaps(hosts: list[_Host]) -> list[tuple[str | None, str, str]]:
                 ids, names = opened.setdefault((label, _where(check, inert(check["reason"], 400))), ([], []))
                 ids.append(inert(check["id"], 60))
                 names.append(host.name)
-            elif check["status"] == "skipped" and check["reason"] == NOT_BUILT:
-                not_built.add(check["id"])
             elif check["status"] == "skipped":
                 skipped.setdefault(inert(check["reason"], 400), set()).add(check["id"])
     for (label, reason), (ids, names) in list(opened.items())[:_GROUPS]:
@@ -254,8 +250,6 @@ def _gaps(hosts: list[_Host]) -> list[tuple[str | None, str, str]]:
     if skipped:
         reasons = "; ".join(list(skipped)[:_GROUPS]) + ("; and more" if len(skipped) > _GROUPS else "")
         gaps.append(("dim", "not asked", f"{len(set().union(*skipped.values()))} questions: {reasons}"))
-    if not_built:
-        gaps.append(("dim", "not built", f"{len(not_built)} questions"))
     return gaps
 
 
@@ -392,10 +386,8 @@ def _layer(
     paper: Paper, layer: str, checks: list[dict[str, Any]], findings: dict[tuple[Any, ...], list[dict[str, Any]]]
 ) -> None:
     counts: dict[str, int] = {}
-    later = [inert(check["id"], 60) for check in checks if check["reason"] == NOT_BUILT]
     for check in checks:
-        if check["reason"] != NOT_BUILT:
-            counts[check["status"]] = counts.get(check["status"], 0) + 1
+        counts[check["status"]] = counts.get(check["status"], 0) + 1
     paper.block(layer, ", ".join(f"{count} {status}" for status, count in counts.items()), 2, "bold", column=14)
     for check, places in _same_answers(checks):
         if check["status"] in ("warn", "fail"):
@@ -410,16 +402,12 @@ def _layer(
         boxes = check["charge_boxes"]
         if boxes["count"]:
             paper.block("", f"about {_charge_boxes(boxes)}", 4, style)
-    if later:
-        paper.block("later", f"{', '.join(later)}: {NOT_BUILT}", 4, "dim")
 
 
 def _same_answers(checks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], list[str]]]:
     """Each check with the places it speaks for: the same answer on several hops is one line. Findings stay alone."""
     groups: dict[object, tuple[dict[str, Any], list[str]]] = {}
     for number, check in enumerate(checks):
-        if check["reason"] == NOT_BUILT:
-            continue
         alone = number if check["status"] in ("warn", "fail") or check["charge_boxes"]["count"] else None
         _check, places = groups.setdefault((check["id"], check["status"], check["reason"], alone), (check, []))
         place = _where(check, "")
@@ -453,9 +441,6 @@ def _looked(host: _Host) -> str:
     blocked = len({check["id"] for check in host.checks if check["status"] == "blocked"})
     if blocked:
         words.append(f"{blocked} blocked by the cause")
-    not_built = sum(1 for check in host.checks if check["reason"] == NOT_BUILT)
-    if not_built:
-        words.append(f"{not_built} {NOT_BUILT}")
     return ", ".join(words)
 
 
