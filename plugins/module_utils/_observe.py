@@ -366,7 +366,7 @@ class Observer:
     def _places(self) -> list[tuple[str, str]]:
         """Role and directory of what has to be written, and of what fills up as a rule."""
         places = [("root", "/"), ("tmp", "/tmp")]  # noqa: S108
-        log_file = getattr(self.options, "log_file", None)
+        log_file = self.options.log_file
         if log_file:
             places.append(("log", os.path.dirname(str(log_file)) or "/"))
         if self.options.project_dir:

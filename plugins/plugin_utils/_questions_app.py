@@ -21,12 +21,8 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_log imp
     start_evidence,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
-    _host_and_port as host_and_port,
-)
-from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
-    _is_localhost as is_localhost,
-)
-from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_network import (
+    host_and_port,
+    is_localhost,
     probe_evidence,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGES, HostView

@@ -173,7 +173,7 @@ def _beside(id: str, title: str, probe: Probe) -> Answer | None:
     """What is wrong with some addresses of a name only, beside the one that the probe used; None for nothing."""
     name = _dialled_name(probe)
     rows = [row for row in probe.addresses if row.get("finding") == id and not row.get("used")]
-    if not rows or not any(row.get("used") for row in probe.addresses) or _is_localhost(name):
+    if not rows or not any(row.get("used") for row in probe.addresses) or is_localhost(name):
         # A host's own name for itself may have an address too many; no charger dials it.
         return None
     shown = ", ".join(inert(row["address"], 60) for row in rows[:4]) + (", ..." if len(rows) > 4 else "")
@@ -197,10 +197,10 @@ def _beside(id: str, title: str, probe: Probe) -> Answer | None:
 def _dialled_name(probe: Probe) -> str:
     """The name that was resolved, without brackets."""
     place = probe.data.get("connect_to")
-    return _host_and_port(f"ws://{place}" if place else probe.data["url"])[0]
+    return host_and_port(f"ws://{place}" if place else probe.data["url"])[0]
 
 
-def _host_and_port(url: Any) -> tuple[str, int | None]:
+def host_and_port(url: Any) -> tuple[str, int | None]:
     """Host and port of a URL in an observation; nothing where it cannot be read, because a host may write anything."""
     try:
         parts = urlsplit(str(url))
@@ -209,7 +209,7 @@ def _host_and_port(url: Any) -> tuple[str, int | None]:
         return "", None
 
 
-def _is_localhost(name: str) -> bool:
+def is_localhost(name: str) -> bool:
     """Whether a name or an address means the machine itself, on every machine (RFC 6761, 6.3)."""
     name = name.rstrip(".").lower()
     if name in ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback") or name.endswith(".localhost"):
@@ -239,7 +239,7 @@ def _url_hints(id: str, probe: Probe) -> tuple[dict[str, str], ...]:
     if id not in ("dns-unresolvable", *_CONNECT):
         return ()
     name, hints = _dialled_name(probe), []
-    port = _host_and_port(probe.data["url"])[1]
+    port = host_and_port(probe.data["url"])[1]
     if port is not None and port not in _USUAL_PORTS and not probe.data.get("connect_to"):
         usual = ", ".join(str(item) for item in _USUAL_PORTS)
         hints.append(f"port {port} is none of the usual ones ({usual}): is it SteVe's?")
@@ -285,19 +285,19 @@ def _inside(view: HostView) -> str | None:
         return f"On the host itself the same URL answers (by way of {way})" if proxy.reachable else None
     if direct is None or not direct.reachable:
         return None
-    name, port = _host_and_port(direct.data["url"])
-    if port is None or port != _host_and_port(view.asked.get("public_ws_url") or "")[1]:
+    name, port = host_and_port(direct.data["url"])
+    if port is None or port != host_and_port(view.asked.get("public_ws_url") or "")[1]:
         return None
     return f"On the host itself SteVe answers at {inert(name, 80)} port {port}"
 
 
 def _bindings(id: str, probe: Probe, view: HostView) -> tuple[dict[str, str], ...]:
     """The addresses at which docker publishes the port that refuses, when they are this host's own alone."""
-    app, port = view.service("app"), _host_and_port(probe.data["url"])[1]
+    app, port = view.service("app"), host_and_port(probe.data["url"])[1]
     if id != "tcp-refused" or probe.vantage == "host" or app is None:
         return ()
     places = [str(item.get("address") or "") for item in app.get("ports") or [] if item.get("port") == port]
-    if not places or not all(_is_localhost(place) and place not in ("0.0.0.0", "::") for place in places):  # noqa: S104
+    if not places or not all(is_localhost(place) and place not in ("0.0.0.0", "::") for place in places):  # noqa: S104
         return ()
     return ({"source": "compose", "detail": f"port {port} is published at {', '.join(places)} only"},)
 
@@ -318,8 +318,8 @@ def _by_public_name(view: HostView) -> list[Answer]:
     url = view.asked.get("public_ws_url")
     if not url:
         return []
-    name = _host_and_port(url)[0]
-    if not _is_localhost(name):
+    name = host_and_port(url)[0]
+    if not is_localhost(name):
         told = _local_name(name)
         return [Answer("unknown", f"where the chargers' way leads is not told: {told}", hop="public")] if told else []
     outside = [probe for probe in view.probes if probe.hop == "public" and probe.vantage != "host"]

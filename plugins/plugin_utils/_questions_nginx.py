@@ -196,8 +196,19 @@ def _newer_lines(data: dict[str, Any]) -> list[str]:
 # -- the configuration as a whole ---------------------------------------------------------------------------
 
 
+def _not_the_proxy(data: dict[str, Any]) -> Answer | None:
+    """The answer where this nginx, as far as its files can be read without a fault, has nothing to do with the port."""
+    ill = data["problems"] or data["errors"] or data["running"]["newer_count"]
+    if data.get("selected_by") != "none" or ill:
+        return None
+    return Answer("skipped", f"this host's nginx is not the chargers' proxy: {inert(data['selection_note'], 200)}")
+
+
 def _config_invalid(view: HostView, data: dict[str, Any]) -> Answer:
     running, found, probe = data["running"], data["problems"], view.probe("proxy")
+    elsewhere = _not_the_proxy(data)
+    if elsewhere is not None:
+        return elsewhere
     if running["status"] != "stopped" and _of_another(data):
         return Answer("unknown", inert(running["reason"], 300))
     if found and running["status"] == "stopped" and running["version"] is None:
@@ -219,6 +230,9 @@ def _config_invalid(view: HostView, data: dict[str, Any]) -> Answer:
 
 def _config_not_loaded(view: HostView, data: dict[str, Any]) -> Answer:
     running = data["running"]
+    elsewhere = _not_the_proxy(data)
+    if elsewhere is not None:
+        return elsewhere
     if running["status"] == "stopped":
         return Answer("skipped", inert(running["reason"], 300))
     if running["status"] != "ok":
@@ -316,7 +330,8 @@ def _stale_upstream(view: HostView, probe: Probe) -> Answer:
     if not current:
         return open_("the upstream's name has no address now")
     used = [place for place in (_place(row["place"]) for row in now["errors"]) if place is not None]
-    reach = any(row["answering"] for row in now["servers"]) or bool(_app_addresses(view) & {one for one, _ in current})
+    app = _app_addresses(view)
+    reach = any(row["answering"] for row in now["servers"]) or any(address in app for address, _port in current)
     gone = [place for place in used if place not in current]
     if used and not gone:
         return passed

@@ -63,7 +63,14 @@ if os.environ.get("BREAK_IN"):
 
 @dataclass(frozen=True)
 class Case:
-    """One task. ``failed``: how it must end; ``says``: a part of its sentence."""
+    """One task.
+
+    Attributes:
+        failed: how it must end.
+        says: a part of its sentence.
+        break_in: the function in which the module breaks off.
+        early: it ends before the secret is used, so short secrets, which only damage what comes back, are spared it.
+    """
 
     module: str
     options: dict[str, Any]
@@ -71,6 +78,7 @@ class Case:
     says: str = ""
     check: bool = False
     break_in: str = ""
+    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,11 @@ class World:
         )
 
 
+def is_short(secret: str) -> bool:
+    """Whether a secret may be a part of anything."""
+    return len(secret) < 6
+
+
 def port_with_1234() -> int:
     """A free port whose number holds SteVe's password."""
     for port in (11234, 21234, 31234, 41234, 51234, 12345, 12340, 12341, 12342):
@@ -164,14 +177,17 @@ def network(world: World, module: str, break_in: str, websocket: bool = False, *
     kind = world.ws if websocket else str
     # What is data to a module does not fail its task.
     data = module in ("steve_webapi_check", "steve_ws_probe", "steve_info")
-    yield Case(module, {"url": kind(world.closed), **secret}, not data, "" if data else "tcp-refused|connection|Cannot")
-    yield Case(module, {"url": kind("http://steve-1234.invalid/steve"), "timeout": 2, **secret}, not data)
+    closed = "" if data else "refused the connection"
+    yield Case(module, {"url": kind(world.closed), **secret}, not data, closed, early=True)
+    nowhere = {"url": kind("http://steve-1234.invalid/steve"), "timeout": 2}
+    yield Case(module, {**nowhere, **secret}, not data, early=True)
     yield Case(module, {"url": kind(world.echo.url), **secret}, not data)
     with_user = world.steve.url.replace("//", f"//admin:{IN_A_URL}@")
     yield Case(module, {"url": kind(with_user), **secret}, True, "url")
-    yield Case(module, {"url": kind(world.steve.url), "secret_word": SECRET, **secret}, True, "Unsupported parameters")
-    yield Case(module, {"url": kind(world.steve.url), **secret, "timeout": SECRET + "x"}, True, "timeout")
-    yield Case(module, {"url": kind(world.steve.url), **secret}, True, "internal-error|LookupError", break_in=break_in)
+    here = {"url": kind(world.steve.url), **secret}
+    yield Case(module, {**here, "secret_word": SECRET}, True, "Unsupported parameters", early=True)
+    yield Case(module, {**here, "timeout": SECRET + "x"}, True, "timeout", early=True)
+    yield Case(module, here, True, "LookupError at", break_in=break_in)
 
 
 def chargebox(world: World) -> Iterator[Case]:
@@ -189,8 +205,14 @@ def chargebox(world: World) -> Iterator[Case]:
     wrong = {"charge_box_id": ["S-3"], **here}
     yield Case("steve_chargebox", {**wrong, "auth_password": [SECRET]}, True, "auth_password")
     yield Case("steve_chargebox", {**wrong, "auth_password": {"is": SECRET}}, True, "auth_password")
-    yield Case("steve_chargebox", {**wrong, "charge_boxes": [{"charge_box_id": "S-4", "pass": SECRET}]}, True, "pass")
-    yield Case("steve_chargebox", {**wrong, "security_profile": SECRET + "x"}, True, "security_profile")
+    yield Case(
+        "steve_chargebox",
+        {**wrong, "charge_boxes": [{"charge_box_id": "S-4", "pass": SECRET}]},
+        True,
+        "pass",
+        early=True,
+    )
+    yield Case("steve_chargebox", {**wrong, "security_profile": SECRET + "x"}, True, "security_profile", early=True)
     yield from network(world, "steve_chargebox", "ensure", charge_box_id=["S-3"], auth_password=TOO_LONG, **access)
 
 
@@ -222,7 +244,7 @@ def ws_probe(world: World) -> Iterator[Case]:
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "-x"}, "fail_on": "refused"}, True, "S-1234")
     boot = {"mode": "boot", "charge_box_id": ["S-1234"]}
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": STATION}, **boot})
-    yield Case("steve_ws_probe", {**here, "passwords": SECRET + "x"}, True, "passwords")
+    yield Case("steve_ws_probe", {**here, "passwords": SECRET + "x"}, True, "passwords", early=True)
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
     yield Case("steve_ws_probe", {**here, "passwords": {"S-1234": SECRET + "\n"}}, True, "passwords")
     secret: dict[str, Any] = {"charge_box_id": ["S-1234"], "passwords": {"S-1234": SECRET + "-x"}}
@@ -253,10 +275,10 @@ def env_file(world: World) -> Iterator[Case]:
     yield Case("steve_env_file", {"path": str(world.directory / "torn.env"), "keys": keys}, True, "line 1")
     yield Case("steve_env_file", {"path": path, "keys": {"A": [SECRET]}}, True, "keys")
     yield Case("steve_env_file", {"path": path, "keys": {"A": SECRET + "\nB"}}, True, "keys|line break")
-    yield Case("steve_env_file", {"path": path, "keys": SECRET + "x"}, True, "keys")
+    yield Case("steve_env_file", {"path": path, "keys": SECRET + "x"}, True, "keys", early=True)
     yield Case("steve_env_file", {"path": path, "keys": {"A": 1234}}, True, "keys")
-    yield Case("steve_env_file", {"path": path, "kyes": {"A": SECRET}}, True, "Unsupported parameters")
-    yield Case("steve_env_file", {"path": path, "keys": keys}, True, "internal-error|LookupError", break_in="ensure")
+    yield Case("steve_env_file", {"path": path, "kyes": {"A": SECRET}}, True, "Unsupported parameters", early=True)
+    yield Case("steve_env_file", {"path": path, "keys": keys}, True, "LookupError at", break_in="ensure")
 
 
 def nginx_location(world: World) -> Iterator[Case]:
@@ -272,8 +294,8 @@ def nginx_location(world: World) -> Iterator[Case]:
     yield Case("steve_nginx_location", {**here})
     yield Case("steve_nginx_location", {**here, "url": url.replace("//", f"//admin:{IN_A_URL}@")}, True, "url")
     yield Case("steve_nginx_location", {**here, "upstream": f"http://admin:{IN_A_URL}@127.0.0.1"}, True, "upstream")
-    yield Case("steve_nginx_location", {**here, "secret_word": SECRET}, True, "Unsupported parameters")
-    yield Case("steve_nginx_location", {**here}, True, "internal-error|LookupError", break_in="ensure")
+    yield Case("steve_nginx_location", {**here, "secret_word": SECRET}, True, "Unsupported parameters", early=True)
+    yield Case("steve_nginx_location", {**here}, True, "LookupError at", break_in="ensure")
 
 
 def report(world: World) -> Iterator[Case]:
@@ -307,7 +329,7 @@ def a_world(directory: Path, secret: str) -> Iterator[World]:
 def run(directory: Path, secret: str) -> Outcome:
     """All cases with one secret."""
     with a_world(directory, secret) as world:
-        cases = [case for cases in TABLE.values() for case in cases(world)]
+        cases = [case for cases in TABLE.values() for case in cases(world) if not (case.early and is_short(secret))]
         begun = {
             "name": "Begin",
             "chargeops.steve.steve_report": {
@@ -454,7 +476,7 @@ def test_check_mode_predicts_what_is_done(harmless: Outcome) -> None:
 
 def test_no_secret_stands_anywhere(outcome: Outcome, secret: str) -> None:
     texts = {"result": json.dumps(outcome.results), "output": outcome.said, "files": outcome.written}
-    words = {STATION, TOO_LONG, OLD, HEADER} | ({secret} if len(secret) > 5 else set())
+    words = {STATION, TOO_LONG, OLD, HEADER} | (set() if is_short(secret) else {secret})
     for place, text in texts.items():
         for form in (form for word in words for form in encoded(word)):
             assert form not in text, (place, form, text[max(0, text.find(form) - 300) :][:400])
@@ -464,8 +486,10 @@ def test_no_secret_stands_anywhere(outcome: Outcome, secret: str) -> None:
         assert found is None, (place, text[max(0, found.start() - 300) : found.end() + 100])
 
 
-def test_results_are_those_of_a_harmless_secret(outcome: Outcome, harmless: Outcome) -> None:
-    for case, own, other in zip(outcome.cases, comparable(outcome), comparable(harmless), strict=True):
+def test_results_are_those_of_a_harmless_secret(outcome: Outcome, harmless: Outcome, secret: str) -> None:
+    known = zip(harmless.cases, comparable(harmless), strict=True)
+    others = [result for case, result in known if not (case.early and is_short(secret))]
+    for case, own, other in zip(outcome.cases, comparable(outcome), others, strict=True):
         if refused_by_ansible(own):
             assert refused_by_ansible(other), case
             continue

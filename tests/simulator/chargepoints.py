@@ -105,9 +105,9 @@ async def overview(visit: Visit) -> web.Response:
         )
     titles = "".join(f"<th>{t}</th>" for t in ("ChargeBox ID", "Description", "OCPP Protocol", "Last Heartbeat", ""))
     body = (
-        f'<div class="content"><div id="overview">{_query_form(visit)}'
-        f'<table class="res action"><thead><tr>{titles}</tr></thead>\n<tbody>{"".join(rows)}</tbody></table></div>\n'
-        f"{_unknown_table(visit)}</div>"
+        f'<div class="content">{_unknown_table(visit)}\n<div id="overview">{_query_form(visit)}'
+        f'<table class="res action"><thead><tr>{titles}</tr></thead>\n<tbody>{"".join(rows)}</tbody></table>'
+        "</div></div>"
     )
     return frame(visit, body)
 

@@ -60,7 +60,8 @@ NAMES = ("chargeBoxId", "chargeBoxPk", "ocppProtocol", "lastHeartbeatTimestamp",
 def test_any_json_gives_rows_of_one_shape(document: list[Any]) -> None:
     rows, _notes = _webapi_list.read(json.dumps(document).encode(), NOW)
     for row in rows:
-        assert isinstance(row["id"], str) and row["id"] and type(row["pk"]) is int
+        assert isinstance(row["id"], str) and row["id"]
+        assert isinstance(row["pk"], int) and not isinstance(row["pk"], bool)
         assert all(row[name] is None or isinstance(row[name], str) for name in ("protocol", "description"))
 
 

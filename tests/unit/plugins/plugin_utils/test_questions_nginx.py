@@ -247,6 +247,14 @@ def test_an_address_that_the_container_had_once_is_told_with_the_bad_gateway() -
 SHORT = location(*without("proxy_read_timeout"))
 
 
+@pytest.mark.parametrize("state", ["ok", "unknown", "stopped"])
+def test_an_nginx_that_does_not_listen_on_the_port_is_not_asked(state: str) -> None:
+    run = running(status=state, reason=None if state == "ok" else "nobody knows")
+    found = judged(nginx("listen 8443;", location(*GOOD), run=run))
+    for name in ("proxy-config-invalid", "proxy-config-not-loaded", "proxy-timeout-short"):
+        assert check(found, name)[0] == "skipped" and "no server block listens on port 80" in check(found, name)[1]
+
+
 def test_a_short_limit_is_a_warning_by_itself() -> None:
     found = judged(nginx(SHORT))
     assert findings(found) == [("proxy-timeout-short", "warn")]
