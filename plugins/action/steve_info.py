@@ -17,7 +17,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _clock
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _certificates
 from ansible_collections.chargeops.steve.plugins.plugin_utils._action import ObservingAction
-from ansible_collections.chargeops.steve.plugins.plugin_utils._archive import OBSERVATION_SCHEMA
+from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import OBSERVATION_SCHEMA
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_charge_box_id
 
 #: Bytes of a trust store that are read; the store of a browser has a quarter of a million.

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.plugin_utils._action import ObservingAction
-from ansible_collections.chargeops.steve.plugins.plugin_utils._archive import OBSERVATION_SCHEMA
+from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import OBSERVATION_SCHEMA
 
 
 class ActionModule(ObservingAction):

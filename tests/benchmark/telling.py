@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tests.conftest import install_collection_loader
@@ -85,9 +86,8 @@ def _steps(run_dir: str) -> float:
     full = step("terminal, full", lambda: _terminal.render(findings, full=True))
     step("findings.json written", lambda: _archive.write_json(os.path.join(run_dir, "findings.json"), findings))
     for name, text in (("junit.xml", junit), ("report.txt", full), ("short.txt", short)):
-        step(f"{name} written ({len(text) / 1e6:.1f} MB)", lambda name=name, text=text: _archive.write_text(
-            os.path.join(run_dir, name), text
-        ))  # fmt: skip
+        write = partial(_archive.write_text, os.path.join(run_dir, name), text)
+        step(f"{name} written ({len(text) / 1e6:.1f} MB)", write)
     return sum(seconds)
 
 

@@ -20,7 +20,7 @@ def probe(
     url: str = f"ws://steve.test{WS}",
 ) -> dict[str, Any]:
     """A probe result: reachable, proven, CP-1 accepted."""
-    reachable = {
+    reachable: dict[str, Any] = {
         "verdict": "reachable",
         "finding": None,
         "candidates": [],
