@@ -694,7 +694,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "SteVe's repository holds the admin password 1234 and the data base password changeme, so that everybody who "
         "reaches the admin UI or the data base's port can delete charge boxes and read tokens. It is told where others "
         "than the host reach them, from the configuration; no password is tried for it.",
-        (), ("admin", "env", "compose"),
+        _OPEN_DIRECT, ("admin", "env", "compose"),
         Remedy(
             "Set passwords of your own (since 3.8 the admin's in the table web_user), and publish the data base at no "
             "address, or at 127.0.0.1.", "operator",
