@@ -20,7 +20,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._paper import Pape
 #: Characters of a message, a remedy or a reason that are shown.
 _SENTENCE = 1000
 _EVIDENCE = 500
-#: Lines of evidence in the short form, and of what repeats on many hosts.
+#: Pieces of evidence in the short form, each of fewer lines; and groups of what repeats on many hosts.
 _SHORT = 3
 _GROUPS = 8
 
@@ -191,8 +191,9 @@ def _short(paper: Paper, hosts: list[_Host]) -> None:
 
 def _short_finding(paper: Paper, item: dict[str, Any]) -> None:
     paper.block("cause" if item["severity"] == "fail" else "warning", _cause(item), 4, item["severity"])
-    for evidence in item["evidence"][:1]:
-        paper.block("evidence", _evidence(evidence), 4, most=_SHORT)
+    shown = item["evidence"][:_SHORT]
+    for evidence in shown:
+        paper.block("evidence", _evidence(evidence), 4, most=_SHORT if len(shown) == 1 else _SHORT - 1)
     paper.block("remedy", _remedy(item), 4)
     if item["remedy"]["command"]:
         paper.command(item["remedy"]["command"], 4)
@@ -346,7 +347,7 @@ def _first(items: list[dict[str, Any]]) -> tuple[str, str, str]:
     """Cause, evidence and remedy of the first finding, each in one line, and the ids of the others."""
     item = items[0]
     more = f" And {_some([inert(other['id'], 60) for other in items[1:]])}." if items[1:] else ""
-    evidence = "; ".join(_evidence(found) for found in item["evidence"][:2]) or "none beyond the cause itself"
+    evidence = "; ".join(_evidence(found) for found in item["evidence"][:_SHORT]) or "none beyond the cause itself"
     command = f" {inert(item['remedy']['command'], _SENTENCE)}" if item["remedy"]["command"] else ""
     return _cause(item) + more, evidence, _remedy(item) + command
 

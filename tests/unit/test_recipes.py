@@ -34,7 +34,7 @@ def recipes() -> dict[str, str]:
     text = PAGE.read_text(encoding="utf-8")
     found = {}
     for section in text.split("\n## ")[1:]:
-        heading, _newline, body = section.partition("\n")
+        heading, _end, body = section.partition("\n")
         queries = re.findall(r"^ {4}(.+)$", body, re.MULTILINE)
         assert len(queries) == 1, f"{heading} has {len(queries)} queries"
         found[heading] = queries[0]

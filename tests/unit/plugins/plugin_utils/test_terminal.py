@@ -204,3 +204,13 @@ def test_columns_count_wide_characters_twice_and_combining_marks_not_at_all() ->
     assert _paper.fit("\u5145\u96fb\u5145\u96fb", 5) == "\u5145\u96fb\u2026"
     assert _paper.wrap("\u5145\u96fb\u5145 abc", 4) == ["\u5145\u96fb", "\u5145", "abc"]
     assert _paper.wrap("", 4) == []
+
+
+def test_the_short_form_keeps_the_evidence_to_a_few_lines() -> None:
+    findings = analyse([no_route()], ["steve-a"], RUN)
+    findings["findings"][0]["evidence"] = [{"source": f"s{number}", "detail": "word " * 90} for number in range(5)]
+    lines = _terminal.render(findings).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("    evidence")] == ["s0:", "s1:", "s2:"]
+    start = next(index for index, line in enumerate(lines) if line.startswith("    evidence"))
+    end = next(index for index, line in enumerate(lines) if line.startswith("    remedy"))
+    assert end - start == 6 and lines[end - 1].endswith("\u2026")
