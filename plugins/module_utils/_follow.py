@@ -149,7 +149,7 @@ def _row(name: str, boxes: list[Box], held: _Held | None, now: float) -> dict[st
         "close_code": last.code if last else None,
         "within_30_s": _in_time(sessions, ended, held, now),
         "held_s": round(now - held.booted, 1) if held and held.booted is not None else None,
-        "received": sum(session.received for session in sessions),
+        "received": sum(session.received for session in sessions if session.opened),
         "sessions": [item.session.to_dict(item.closed, item.code) for item in ended[-_SHOWN_SESSIONS:]],
     }  # fmt: skip
 

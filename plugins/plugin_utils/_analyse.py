@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _followed
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
@@ -162,6 +163,7 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
                 "evaluated": len(evaluated),
                 "total": len(CATALOGUE),
                 "dead_vantages": view.dead_vantages,
+                "followed": _followed.for_report(view),
             }
         )
         for check in mine:

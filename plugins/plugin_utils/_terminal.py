@@ -11,9 +11,12 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, from_dict
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils._followed import told
 
 _COLOURS = {"fail": "31;1", "warn": "33;1", "ok": "32;1", "dim": "2", "bold": "1"}
 _MIN_WIDTH = 60
+#: Charge boxes that were followed and are shown, one line each.
+_FOLLOWED = 20
 NOT_BUILT = "not built yet"
 
 
@@ -79,12 +82,26 @@ def _host(paper: Paper, host: dict[str, Any], findings: dict[str, Any], full: bo
     era = from_dict(host["era"])
     seen = "release not told" if era == UNKNOWN else f"SteVe {era} (by {era.source})"
     paper.line(paper.paint(f"{worst.upper():<4}", worst) + f"  {paper.paint(name, 'bold')}  {seen}")
+    _followed(paper, host.get("followed"))
     for item in mine:
         _finding(paper, item)
     _not_looked(paper, checks, host)
     if full:
         _all_checks(paper, checks)
     paper.line()
+
+
+def _followed(paper: Paper, followed: dict[str, Any] | None) -> None:
+    """What became of the charge boxes that were followed, one line each."""
+    if followed is None:
+        return
+    for row in followed["boxes"][:_FOLLOWED]:
+        style = {"booted": "ok", "silent": "warn"}.get(row["outcome"])
+        paper.block("followed", f"{inert(row['id'], 60)}: {told(row, followed['seconds'])}", 4, style)
+    if len(followed["boxes"]) > _FOLLOWED:
+        paper.block("", f"and {len(followed['boxes']) - _FOLLOWED} more", 4)
+    if followed["reason"]:
+        paper.block("followed", inert(followed["reason"], 300), 4, "warn")
 
 
 def _finding(paper: Paper, item: dict[str, Any]) -> None:
