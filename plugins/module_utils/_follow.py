@@ -95,12 +95,10 @@ class Follower:
         return {
             "boxes": [_row(one, found.get(folded(one), []), self._held.get(folded(one)), now) for one in self.ids],
             "others": self._others(),
-            "refused_without_id": {
-                reason: tally.to_dict() for reason, tally in self.reader.without_id.items()
-            },
+            "refused_without_id": {reason: tally.to_dict() for reason, tally in self.reader.without_id.items()},
             "lines": {"all": self.reader.lines, "steve": self.reader.steve_lines, "bytes": self.reader.bytes},
             "discounted": self.reader.discounted,
-        }  # fmt: skip
+        }
 
     def _others(self) -> list[dict[str, Any]]:
         """Ids that were refused and are none of those followed, the newest first: a charger may use another one."""
@@ -136,9 +134,10 @@ def _row(name: str, boxes: list[Box], held: _Held | None, now: float) -> dict[st
     boots = [(box.boots.last, box.boot_status) for box in boxes if box.boots.last]
     booted_at, status = max(boots, key=lambda item: item[0] or b"", default=(None, None))
     last = ended[-1] if ended else None
+    refused = max((item.last or b"" for item in refusals), default=b"")
     return {
         "id": name,
-        "outcome": _outcome(held.session if held else None, last, max((item.last or b"" for item in refusals), default=b"")),
+        "outcome": _outcome(held.session if held else None, last, refused),
         "refused": _refused(boxes),
         "knocked_at": iso(min((at for at in knocks if at), default=None)),
         "connected_at": iso(max(connected, default=None)),
@@ -151,7 +150,7 @@ def _row(name: str, boxes: list[Box], held: _Held | None, now: float) -> dict[st
         "held_s": round(now - held.booted, 1) if held and held.booted is not None else None,
         "received": sum(session.received for session in sessions if session.opened),
         "sessions": [item.session.to_dict(item.closed, item.code) for item in ended[-_SHOWN_SESSIONS:]],
-    }  # fmt: skip
+    }
 
 
 def _outcome(session: Session | None, last: _Ended | None, refused: bytes) -> str:

@@ -28,7 +28,7 @@ _AGAIN_S = 1.0
 
 
 def follow(chunks: Generator[bytes, None, None], follower: Follower, limits: Limits) -> tuple[str, str | None]:
-    """Feed what is written to the follower until it is done or the time is over; whatever happens, ``chunks`` is closed.
+    """Feed what is written to the follower until it is done or the time is over; ``chunks`` is closed in every case.
 
     Returns:
         Why it ended (``all booted`` | ``time`` | ``log ended``), and a sentence where the log ended.

@@ -5,7 +5,8 @@
 """Everything observable from one host in one call: the parts, their order and their deadlines.
 
 Looking leaves traces, so the order is fixed: containers and files, the log among them, then SteVe's own lists, then the
-probes; following the log comes last, when nothing of ours knocks any more. With admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
+probes; following the log comes last, when nothing of ours knocks any more. With admin credentials only registered ids
+are preflighted, so that SteVe's list of unknown ids stays as it was.
 Nothing here judges; that is the analyser's work on the controller.
 """
 

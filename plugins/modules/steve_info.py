@@ -84,8 +84,8 @@ options:
         default: []
   follow:
     description:
-      - Seconds, at most 600, for which SteVe's log is followed at the end, for the charge boxes of O(charge_box_id), which
-        somebody power-cycles meanwhile. It ends early when all of them have booted and stayed connected for two seconds.
+      - Seconds, at most 600, for which SteVe's log is followed at the end, for the charge boxes of O(charge_box_id),
+        which somebody power-cycles meanwhile. It ends early when all of them have booted and stayed for two seconds.
       - They are not part of O(deadline). V(0) follows nothing.
     type: float
     default: 0
@@ -272,10 +272,11 @@ parts:
     - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
       of its directive, C(file) and C(line)), C(problems) (what nginx would certainly refuse), C(running) (the workers
       against the times of the files) and, behind a bad gateway, C(upstream_now).
-    - The data of V(follow) has C(ended) (V(all booted), V(time) or V(log ended)), C(seconds) and C(boxes), for each charge
-      box its C(outcome) (V(booted), V(connected), V(closed), V(refused) or V(silent)), C(refused) with the reason,
-      C(knocked_at), C(connected_at), C(booted_at), C(boot_status), C(closed_at), C(close_code), and C(within_30_s), whether
-      a BootNotification came within 30 s of the connection, or null. C(others) are ids that were refused meanwhile.
+    - The data of V(follow) has C(ended) (V(all booted), V(time) or V(log ended)), C(seconds) and C(boxes), for each
+      charge box its C(outcome) (V(booted), V(connected), V(closed), V(refused) or V(silent)), C(refused) with the
+      reason, C(knocked_at), C(connected_at), C(booted_at), C(boot_status), C(closed_at), C(close_code), and
+      C(within_30_s), whether a BootNotification came within 30 s of the connection, or null. C(others) are ids that
+      were refused meanwhile.
   returned: unless run_dir is given or there is an error
   type: dict
 chargers:

@@ -125,8 +125,8 @@ def closed_after_boot(row: dict[str, Any], logged: list[dict[str, Any]]) -> Answ
     how = f"closed {last['after_boot_s']:g} s after the boot answer ({inert(row['boot_status'], 20)})"
     if count < 2:
         return Answer("unknown", f"it {how} while it was followed, but only once", evidence=_evidence(row, how))
-    detail = f"{how} with code {inert(last['code'], 5)} at {last['closed']}; {count} of its last {len(newest)} boots ended so"
-    return _fail(row, detail)
+    often = f"{count} of its last {len(newest)} boots ended so"
+    return _fail(row, f"{how} with code {inert(last['code'], 5)} at {last['closed']}; {often}")
 
 
 def boot_not_accepted(row: dict[str, Any], logged: list[dict[str, Any]]) -> Answer | None:
@@ -166,7 +166,8 @@ def came(view: HostView, charge_box_id: str) -> bool:
 
 def absent(view: HostView, ids: tuple[str, ...]) -> tuple[list[dict[str, str]], tuple[str, ...]]:
     """Evidence about charge boxes that did not come in while they were followed, and the entries that explain it."""
-    found, needs = [], ()
+    found: list[dict[str, str]] = []
+    needs: tuple[str, ...] = ()
     for one in ids[:3]:
         row = rows(view).get(folded(one))
         if row is None:

@@ -283,7 +283,6 @@ def _scheme_not_forwarded(view: HostView, probe: Probe, rows: list[dict[str, Any
 # -- the host -----------------------------------------------------------------------------------------------
 
 
-
 def _admin_login_refused(view: HostView) -> list[Answer]:
     part = view.part("admin")
     if part["status"] == "ok":
@@ -301,7 +300,9 @@ def _admin_login_refused(view: HostView) -> list[Answer]:
 
 _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
-    "charge-box-unregistered": lambda view: _with_followed_knocks(view, _by_admin_list("charge-box-unregistered", view)),
+    "charge-box-unregistered": lambda view: _with_followed_knocks(
+        view, _by_admin_list("charge-box-unregistered", view)
+    ),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
     "basic-auth-refused": lambda view: with_refused_passwords(
         view, _charge_box_answers(BY_ID["basic-auth-refused"], view)

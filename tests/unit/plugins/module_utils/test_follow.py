@@ -82,7 +82,8 @@ CASES: dict[str, tuple[list[tuple[float, str]], dict[str, Any]]] = {
     "refused": (
         [(1, unknown(at=1)), (2, unknown(at=2))],
         {"outcome": "refused", "knocked_at": "2026-11-23T01:00:01Z", "connected_at": None,
-         "refused": {"reason": "unknown-id", "count": 2, "first": "2026-11-23T01:00:01Z", "last": "2026-11-23T01:00:02Z"}},
+         "refused": {"reason": "unknown-id", "count": 2,
+                     "first": "2026-11-23T01:00:01Z", "last": "2026-11-23T01:00:02Z"}},
     ),
     "connected, followed for a moment": ([CONNECTED], {"outcome": "connected", "within_30_s": None, "received": 0}),
     "booted at once": (
@@ -111,7 +112,9 @@ CASES: dict[str, tuple[list[tuple[float, str]], dict[str, Any]]] = {
         [CONNECTED, (2, session(CLOSED, at=1)), (3, unknown(at=3))], {"outcome": "refused", "close_code": 1000},
     ),
     "there before": ([OLD], {"outcome": "connected", "connected_at": None, "within_30_s": None}),
-    "there before, and cut off": ([OLD, (2, session(CLOSED, key="old", at=2))], {"outcome": "closed", "connections": 0}),
+    "there before, and cut off": (
+        [OLD, (2, session(CLOSED, key="old", at=2))], {"outcome": "closed", "connections": 0},
+    ),
     "its dead session is there, and it is refused": ([OLD, (2, unknown(at=9))], {"outcome": "refused"}),
     "its dead session ends after it came back": (
         [OLD, (2, session(OPENED, at=2) + booted(at=3) + session(CLOSED, key="old", at=4))], {"outcome": "booted"},
@@ -393,9 +396,11 @@ def station(url: str, boots: bool) -> None:
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_a_station_that_boots_ends_it_early(tmp_path: Path, release: str) -> None:
     path = tmp_path / "steve.log"
-    with running_simulator(release=release, charge_boxes=["CP-1"], log_file=path) as steve:
-        with doing(lambda: station(f"{steve.ws_url}/CP-1", True)):
-            found = observe(url=steve.url, log_file=str(path), follow=60, deadline=2.9)
+    with (
+        running_simulator(release=release, charge_boxes=["CP-1"], log_file=path) as steve,
+        doing(lambda: station(f"{steve.ws_url}/CP-1", True)),
+    ):
+        found = observe(url=steve.url, log_file=str(path), follow=60, deadline=2.9)
     data = found["parts"]["follow"]["data"]
     assert found["parts"]["follow"]["status"] == "ok" and found["asked"]["follow_s"] == 60
     assert data["ended"] == "all booted" and data["seconds"] < 30

@@ -69,7 +69,9 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
     "silent before, booted now": (SILENT, followed(BOOTED), {}),
     "refused before, connected now": (REFUSED, followed(BOOTED), {}),
     "pending before, accepted now": (PENDING, followed(BOOTED), {}),
-    "accepted before, pending now": (booted(600), followed(booted(-60, "f1", "PENDING")), {"boot-not-accepted": "fail"}),
+    "accepted before, pending now": (
+        booted(600), followed(booted(-60, "f1", "PENDING")), {"boot-not-accepted": "fail"},
+    ),
     "connected, said nothing for 31 s": ("", followed(CONNECTED, held=31), {"boot-missing": "warn"}),
     "connected, said nothing for 29 s": ("", followed(CONNECTED, held=29), {}),
     "booted before, connected now and silent": (booted(600), followed(CONNECTED, held=31), {"boot-missing": "warn"}),
