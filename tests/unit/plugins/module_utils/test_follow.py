@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils import _observe
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._follow import Follower
@@ -383,48 +384,66 @@ def observe(**given: Any) -> dict[str, Any]:
     return found
 
 
-def station(url: str, boots: bool) -> None:
-    """A charger that comes back after three seconds, and stays for five."""
-    time.sleep(3)
-    with connect(url, subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
-        if boots:
-            socket.send('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
-            socket.recv(5)
-        time.sleep(5)
+class Moments:
+    """When following has begun, so that somebody switches chargers off and on, and when it is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.over = threading.Event(), threading.Event()
+
+        def begin(*args: Any) -> Any:
+            self.begun.set()
+            try:
+                return follow(*args)
+            finally:
+                self.over.set()
+
+        monkeypatch.setattr(_observe._log_follow, "follow", begin)
+
+    def station(self, url: str, boots: bool) -> None:
+        """A charger that comes back then and stays."""
+        assert self.begun.wait(30)
+        with connect(url, subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
+            if boots:
+                socket.send('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+                socket.recv(5)
+            assert self.over.wait(30)
 
 
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
-def test_a_station_that_boots_ends_it_early(tmp_path: Path, release: str) -> None:
-    path = tmp_path / "steve.log"
+def test_a_station_that_boots_ends_it_early(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: str) -> None:
+    path, moments = tmp_path / "steve.log", Moments(monkeypatch)
     with (
         running_simulator(release=release, charge_boxes=["CP-1"], log_file=path) as steve,
-        doing(lambda: station(f"{steve.ws_url}/CP-1", True)),
+        doing(lambda: moments.station(f"{steve.ws_url}/CP-1", True)),
     ):
-        found = observe(url=steve.url, log_file=str(path), follow=60, deadline=2.9)
+        found = observe(url=steve.url, log_file=str(path), follow=60, deadline=10)
     data = found["parts"]["follow"]["data"]
     assert found["parts"]["follow"]["status"] == "ok" and found["asked"]["follow_s"] == 60
     assert data["ended"] == "all booted" and data["seconds"] < 30
+    assert found["duration_s"] >= data["seconds"] >= 2
     (box,) = data["boxes"]
     assert (box["outcome"], box["within_30_s"], box["boot_status"]) == ("booted", True, "Accepted")
     assert box["refused"] is None, "our own preflight of that id is none of the charger's"
 
 
-def test_stations_that_are_refused_closed_or_silent(tmp_path: Path) -> None:
-    path = tmp_path / "steve.log"
+def test_stations_that_are_refused_connected_or_silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path, moments = tmp_path / "steve.log", Moments(monkeypatch)
 
     def meanwhile() -> None:
-        time.sleep(3)
+        assert moments.begun.wait(30)
+        # What is refused in the moment after our last probe counts as ours.
+        time.sleep(1)
         knock(steve, "GHOST", **OFFER)
-        station(f"{steve.ws_url}/CP-2", False)
+        moments.station(f"{steve.ws_url}/CP-2", False)
 
     boxes = ["CP-1", "CP-2", "CP-3"]
     options = {"release": "3.14.1", "charge_boxes": boxes, "log_file": path}
     with running_simulator(**options) as steve, doing(meanwhile):
         begin = time.monotonic()
-        found = observe(url=steve.url, log_file=str(path), follow=7, charge_box_id=["CP-1", "CP-2", "GHOST"])
+        found = observe(url=steve.url, log_file=str(path), follow=5, charge_box_id=["CP-1", "CP-2", "GHOST"])
         took = time.monotonic() - begin
     data = found["parts"]["follow"]["data"]
-    assert data["ended"] == "time" and 7 <= took < 17
+    assert data["ended"] == "time" and 5 <= took < 25
     outcomes = {box["id"]: box["outcome"] for box in data["boxes"]}
     assert outcomes == {"CP-1": "silent", "CP-2": "connected", "GHOST": "refused"}
     ghost = data["boxes"][2]["refused"]
