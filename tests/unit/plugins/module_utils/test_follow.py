@@ -412,10 +412,8 @@ class Moments:
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_a_station_that_boots_ends_it_early(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: str) -> None:
     path, moments = tmp_path / "steve.log", Moments(monkeypatch)
-    with (
-        running_simulator(release=release, charge_boxes=["CP-1"], log_file=path) as steve,
-        doing(lambda: moments.station(f"{steve.ws_url}/CP-1", True)),
-    ):
+    options = {"release": release, "charge_boxes": ["CP-1"], "log_file": path}
+    with running_simulator(**options) as steve, doing(lambda: moments.station(f"{steve.ws_url}/CP-1", True)):
         found = observe(url=steve.url, log_file=str(path), follow=60, deadline=10)
     data = found["parts"]["follow"]["data"]
     assert found["parts"]["follow"]["status"] == "ok" and found["asked"]["follow_s"] == 60
