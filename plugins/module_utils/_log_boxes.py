@@ -73,6 +73,7 @@ class Session:
         boot_call: message id of a BootNotification that is not answered yet.
         booted: stamp of the last answer to a BootNotification.
         boots: BootNotifications in this session.
+        boot_asked: stamp of its first BootNotification, answered or not.
     """
 
     box: Box
@@ -82,6 +83,7 @@ class Session:
     boot_call: str | None = None
     booted: bytes | None = None
     boots: int = 0
+    boot_asked: bytes | None = None
 
     def to_dict(self, closed: bytes | None, code: int | None) -> dict[str, Any]:
         """As it stands in the document; ``after_boot_s``: seconds from the last boot answer to the end."""
@@ -284,6 +286,7 @@ class Boxes:
         if session is not None:
             session.booted = at
             session.boots += 1
+            session.boot_asked = session.boot_asked or at
 
     def restarted(self) -> None:
         """SteVe starts: what was open is gone without a word, and that says nothing about the way."""
@@ -291,6 +294,19 @@ class Boxes:
             session.box.open.clear()
             session.box.cut_by_restart += 1
         self.sessions.clear()
+
+    def alike(self, names: frozenset[str]) -> dict[str, list[Box]]:
+        """The boxes whose folded ids (``_ids.folded``) are among ``names``, by that."""
+        found: dict[str, list[Box]] = {}
+        for box in (*self._boxes.values(), *self._strangers.values()):
+            name = folded(box.id)
+            if name in names:
+                found.setdefault(name, []).append(box)
+        return found
+
+    def strangers(self) -> list[Box]:
+        """The boxes that were only ever refused."""
+        return list(self._strangers.values())
 
     def to_list(self) -> list[dict[str, Any]]:
         """All boxes, those that connected first; single sessions only of those asked about, in any spelling."""

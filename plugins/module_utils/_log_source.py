@@ -52,7 +52,7 @@ def read_file(path: str, limits: Limits, make: Callable[[], Reader]) -> tuple[Re
 
     Returns:
         The reader that read it, and what the window is: ``truncated``, ``reason``, ``rotated``, ``modified`` (seconds
-        since 1970).
+        since 1970), ``position`` (number of the file and the byte up to which it is read).
 
     Raises:
         SteveError: the file cannot be read.
@@ -89,6 +89,7 @@ def read_file(path: str, limits: Limits, make: Callable[[], Reader]) -> tuple[Re
     reader.close()
     return reader, {
         "truncated": reason is not None, "reason": reason, "rotated": rotated(path), "modified": status.st_mtime,
+        "position": (status.st_ino, size),
     }  # fmt: skip
 
 
@@ -137,7 +138,9 @@ def read_container(
     reader.close()
     if reason is None and reader.lines >= lines:
         reason = f"only the last {lines} lines were read"
-    return reader, {"truncated": reason is not None, "reason": reason, "rotated": [], "modified": None}
+    return reader, {
+        "truncated": reason is not None, "reason": reason, "rotated": [], "modified": None, "position": None,
+    }  # fmt: skip
 
 
 def _utc(seconds: float) -> str:
@@ -156,8 +159,13 @@ def _read(argv: list[str], limits: Limits, reader: Reader) -> str | None:
     return None
 
 
-def stream(argv: list[str], limits: Limits) -> Generator[bytes, None, None]:
+def stream(argv: list[str], limits: Limits, idle: float | None = None) -> Generator[bytes, None, None]:
     """A command's output, both streams as they come, until its end or the deadline; the command is ended then.
+
+    Args:
+        argv: program and arguments.
+        limits: the deadline counts.
+        idle: after so many seconds without output an empty chunk is given; by default none ever is.
 
     Docker writes what the container wrote to its standard error there too, so a failure of docker's own shows only by
     its exit code.
@@ -179,8 +187,10 @@ def stream(argv: list[str], limits: Limits) -> Generator[bytes, None, None]:
     try:
         output: Any = process.stdout
         while limits.left() > 0:
-            ready, _none, _no = select.select([output], [], [], min(limits.left(), 1.0))
+            ready, _none, _no = select.select([output], [], [], max(min(limits.left(), idle or 1.0), 0.0))
             if not ready:
+                if idle is not None:
+                    yield b""
                 continue
             chunk = os.read(output.fileno(), _CHUNK)
             if not chunk:

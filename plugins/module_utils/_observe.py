@@ -5,7 +5,8 @@
 """Everything observable from one host in one call: the parts, their order and their deadlines.
 
 Looking leaves traces, so the order is fixed: containers and files, the log among them, then SteVe's own lists, then the
-probes. With admin credentials only registered ids are preflighted, so that SteVe's list of unknown ids stays as it was.
+probes; following the log comes last, when nothing of ours knocks any more. With admin credentials only registered ids
+are preflighted, so that SteVe's list of unknown ids stays as it was.
 Nothing here judges; that is the analyser's work on the controller.
 """
 
@@ -25,8 +26,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
     _clock,
     _docker,
     _env_reach,
+    _follow,
     _handshake,
     _ids,
+    _log_follow,
     _log_source,
     _nginx_look,
     _options,
@@ -46,6 +49,7 @@ SCHEMA = "chargeops.steve/observation/1"
 WEBSOCKET_PATH = "/websocket/CentralSystemService"
 PART_NAMES = (
     "compose", "env", "log", "clock", "nginx", "sockets", "resources", "admin", "webapi", "tls", "probes",
+    "follow",
 )  # fmt: skip
 #: Seconds that the look at TLS endpoints may take.
 _TLS_S = 20.0
@@ -56,6 +60,10 @@ _LOG_S = 20.0
 _CLOCK_S = 3.0
 #: Seconds by which our own knocks may stand beside their window in the log.
 _DISCOUNT_SLACK_S = 2.0
+#: Seconds that the log may be followed.
+_MAX_FOLLOW_S = 600.0
+#: Seconds that docker may take to stamp a line of ours after the last probe.
+_LATE_LINE_S = 0.25
 #: Seconds that the look at the Web API may take, and charge boxes whose transactions it asks about.
 _WEB_API_S = 20.0
 _WEB_API_BOXES = 20
@@ -100,6 +108,7 @@ class Options:
     log_since: float = 86400.0
     log_max_bytes: int = 32 * 1024 * 1024
     log_discounts: list[_steve_log.Discount] = field(default_factory=list)
+    follow: float = 0.0
 
 
 def options_from(params: dict[str, Any]) -> Options:
@@ -128,6 +137,7 @@ def options_from(params: dict[str, Any]) -> Options:
         log_since=_options.seconds(params.get("log_since") or 86400.0, "log_since"),
         log_max_bytes=_log_bytes(params.get("log_max_bytes")),
         log_discounts=[_discount(item) for item in params.get("log_discounts") or []],
+        follow=_follow_s(params.get("follow"), ids),
     )  # fmt: skip
 
 
@@ -137,6 +147,16 @@ def _single(params: dict[str, Any], ids: list[str]) -> bool:
     if single and len(ids) != 1:
         raise InputError("single", f"{len(ids)} ids are given in charge_box_id", "Give one id, or leave single away.")
     return single
+
+
+def _follow_s(value: Any, ids: list[str]) -> float:
+    """Seconds that the log is followed, 0 for not at all; it is followed for certain charge boxes only."""
+    seconds = float(value or 0)
+    if not 0 <= seconds <= _MAX_FOLLOW_S:
+        raise InputError("follow", f"{seconds:g} is not between 0 and {_MAX_FOLLOW_S:g} seconds", "Give e.g. 120.")
+    if seconds and not ids:
+        raise InputError("follow", "no charge box is named", "Give charge_box_id, or leave follow away.")
+    return seconds
 
 
 def _log_bytes(value: Any) -> int:
@@ -222,6 +242,9 @@ class Observer:
         self.skipped_hops: dict[str, str] = {}
         self.log: _steve_log.Reader | None = None
         self.log_modified: float | None = None
+        #: Until when and where the log was read, so that following it begins there.
+        self.log_read_at = 0.0
+        self.log_position: tuple[int, int] | None = None
         self.host_begin_s = time.time()
         self.waited_s = 0.0
 
@@ -241,6 +264,7 @@ class Observer:
         before_probes = time.time()
         self._part("probes", self._probes)
         self._nginx_upstream(before_probes)
+        self._part("follow", self._follow)
         self.parts["probes"]["skipped_hops"] = self.skipped_hops
         if self.parts["clock"]["status"] == "ok":
             # The controller takes the two ends between its own.
@@ -262,6 +286,7 @@ class Observer:
                 "admin": self.options.username is not None,
                 "probe_charge_box_id": self.options.probe_charge_box_id,
                 "start_deadline_s": self.options.start_deadline or None,
+                "follow_s": self.options.follow or None,
             },
             "parts": {name: self.parts[name] for name in PART_NAMES},
             "changed": False,
@@ -446,7 +471,8 @@ class Observer:
             if self.log.elsewhere and not self.log.steve_lines:
                 where = f"SteVe logs to {self.log.elsewhere} in the container, and its output shows only the banner"
                 raise SteveError("read SteVe's log", source["name"], where, "Give steve_log_file.", "log-elsewhere")
-        self.log_modified = window.pop("modified")
+        self.log_read_at = time.time()
+        self.log_modified, self.log_position = window.pop("modified"), window.pop("position")
         if self.log.lines and not self.log.steve_lines and self.log.start.state == "unknown":
             raise SteveError(
                 "read SteVe's log", source["name"], f"none of its {self.log.lines} lines is in SteVe's layout",
@@ -459,6 +485,48 @@ class Observer:
 
     def _reader(self, limits: _log_source.Limits) -> _steve_log.Reader:
         return _steve_log.Reader(self.options.charge_box_ids, limits.since, self.options.log_discounts)
+
+    def _follow(self) -> dict[str, Any]:
+        """The log from where it was read before on; its time is no part of the deadline of the others."""
+        if not self.options.follow:
+            raise Skipped("steve_follow is not given")
+        part = self.parts["log"]
+        if part["status"] == "skipped":
+            raise Skipped(part["reason"])
+        if part["status"] != "ok":
+            raise SteveError(
+                "follow SteVe's log", part.get("code") or "log", "it could not be read", "See the part log.",
+                "log-unreadable",
+            )  # fmt: skip
+        begin = time.time()
+        limits = _log_source.Limits(
+            self.log_read_at, self.options.log_max_bytes, self.clock() + self.options.follow, self.clock
+        )
+        # What our own probes left since the log was read.
+        ours = _steve_log.Discount(
+            self.host_begin_s, begin + _LATE_LINE_S, frozenset([*self.options.charge_box_ids, *self._ids_to_ask()])
+        )
+        follower = _follow.Follower(self._followed(), [ours])
+        if self.options.log_file:
+            chunks = _log_follow.growth(self.options.log_file, self.log_position, limits)
+        else:
+            chunks = _log_follow.output(self._app_container(), limits)
+        ended, reason = _log_follow.follow(chunks, follower, limits)
+        return {
+            "source": dict(part["data"]["source"]),
+            "since": _iso(begin),
+            "until": utc_now(),
+            "seconds": round(time.time() - begin, 1),
+            "ended": ended,
+            "reason": reason,
+            **follower.to_dict(self.clock()),
+        }
+
+    def _followed(self) -> list[str]:
+        """The charge boxes that are followed; the one that only probes use never comes."""
+        dedicated = _ids.folded(self.options.probe_charge_box_id or "")
+        ids = [item for item in self.options.charge_box_ids if _ids.folded(item) != dedicated]
+        return ids or self.options.charge_box_ids
 
     def _app_container(self) -> dict[str, Any]:
         """The container whose output is SteVe's log."""

@@ -335,6 +335,7 @@ class Reader:
             call = _CALL.match(payload)
             if call:
                 session.boot_call = call.group(1).decode("utf-8", "replace")
+                session.boot_asked = session.boot_asked or at
                 self._count("boot-call")
         elif session.boot_call is not None:
             self._answered(session, payload, at)

@@ -82,6 +82,13 @@ options:
         type: list
         elements: str
         default: []
+  follow:
+    description:
+      - Seconds, at most 600, for which SteVe's log is followed at the end, for the charge boxes of O(charge_box_id),
+        which somebody power-cycles meanwhile. It ends early when all of them have booted and stayed for two seconds.
+      - They are not part of O(deadline). V(0) follows nothing.
+    type: float
+    default: 0
   nginx_conf:
     description: Main configuration file of nginx.
     type: path
@@ -168,7 +175,7 @@ options:
     type: float
     default: 10
   deadline:
-    description: Seconds for the whole call, O(start_deadline) apart.
+    description: Seconds for the whole call, O(start_deadline) and O(follow) apart.
     type: float
     default: 60
   start_deadline:
@@ -248,8 +255,8 @@ asked:
   type: dict
 parts:
   description:
-    - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls)
-      and V(probes), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
+    - The parts V(compose), V(env), V(log), V(clock), V(nginx), V(sockets), V(resources), V(admin), V(webapi), V(tls),
+      V(probes) and V(follow), each with C(status) (V(ok), V(unknown), V(skipped)), C(reason), C(elapsed_s) and C(data).
     - The data of V(log) holds C(source), C(window), C(start) (the newest start of SteVe) and C(boxes), which has for
       each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
       C(silent_about) says what releases do not log. No message is kept.
@@ -265,6 +272,11 @@ parts:
     - The data of V(nginx) has C(location.forwards) (headers, HTTP version, time limits and upstream, each with the text
       of its directive, C(file) and C(line)), C(problems) (what nginx would certainly refuse), C(running) (the workers
       against the times of the files) and, behind a bad gateway, C(upstream_now).
+    - The data of V(follow) has C(ended) (V(all booted), V(time) or V(log ended)), C(seconds) and C(boxes), for each
+      charge box its C(outcome) (V(booted), V(connected), V(closed), V(refused) or V(silent)), C(refused) with the
+      reason, C(knocked_at), C(connected_at), C(booted_at), C(boot_status), C(closed_at), C(close_code), and
+      C(within_30_s), whether a BootNotification came within 30 s of the connection, or null. C(others) are ids that
+      were refused meanwhile.
   returned: unless run_dir is given or there is an error
   type: dict
 chargers:
@@ -322,6 +334,7 @@ def main() -> None:
                     "ids": {"type": "list", "elements": "str", "default": []},
                 },
             },
+            "follow": {"type": "float", "default": 0},
             "nginx_conf": {"type": "path", "default": "/etc/nginx/nginx.conf"},
             "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
             "username": {"type": "str"},

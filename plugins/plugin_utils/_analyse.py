@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _followed
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import (
     BY_ID,
@@ -176,6 +177,7 @@ def _document(views: list[HostView], checks: dict[str, list[Check]], run_id: str
                 "charge_box_id": _single(view),
                 "collected_at": _only(str, (view.observation or {}).get("collected_at")),
                 "duration_s": _only((int, float), (view.observation or {}).get("duration_s")),
+                "followed": _followed.for_report(view),
             }
         )
         for check in mine:

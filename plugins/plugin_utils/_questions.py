@@ -11,10 +11,12 @@ decided afterwards, by the needs of the catalogue (``_analyse``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _followed,
     _questions_app,
     _questions_boxes,
     _questions_env,
@@ -160,6 +162,27 @@ def _by_admin_list(entry_id: str, view: HostView) -> list[Answer]:
     ]
 
 
+def _with_followed_knocks(view: HostView, answers: list[Answer]) -> list[Answer]:
+    """What else says that ids are unknown, and SteVe's own word to the charger while it was followed.
+
+    Where all else is open that word is the answer; where another source says that the id is known by now, that one is.
+    """
+    knocked = _followed.unregistered(view)
+    if not knocked or any(answer.status == "pass" for answer in answers):
+        return answers
+    failing = [answer for answer in answers if answer.status == "fail"]
+    if not failing:
+        evidence = tuple(item for rows in list(knocked.values())[:3] for item in rows)
+        message = box_message(BY_ID["charge-box-unregistered"], tuple(knocked))
+        return [Answer("fail", message=message, vantage="host", evidence=evidence, charge_boxes=tuple(knocked))]
+    return [
+        replace(answer, evidence=(*answer.evidence, *(
+            item for one in answer.charge_boxes if one in knocked for item in knocked[one]
+        )))
+        for answer in answers
+    ]  # fmt: skip
+
+
 # -- credentials behind a proxy -----------------------------------------------------------------------------
 
 
@@ -276,7 +299,9 @@ def _admin_login_refused(view: HostView) -> list[Answer]:
 
 _QUESTIONS: dict[str, Question] = {
     "admin-login-refused": _admin_login_refused,
-    "charge-box-unregistered": lambda view: _by_admin_list("charge-box-unregistered", view),
+    "charge-box-unregistered": lambda view: _with_followed_knocks(
+        view, _by_admin_list("charge-box-unregistered", view)
+    ),
     "charge-box-id-invalid": lambda view: _by_admin_list("charge-box-id-invalid", view),
     "basic-auth-refused": lambda view: with_refused_passwords(
         view, _charge_box_answers(BY_ID["basic-auth-refused"], view)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded, near_misses
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _followed
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID, Entry
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView
@@ -135,6 +136,7 @@ def _never_connected(view: HostView) -> list[Answer]:
     silent = [box for box in boxes if not box.get("protocol") and not box.get("last_heartbeat")]
     connected = {folded(str(session["id"])) for session in admin["data"]["sessions"]}
     ids = tuple(str(box["id"]) for box in silent if folded(str(box["id"])) not in connected)
+    ids = tuple(one for one in ids if not _followed.came(view, one))
     if not ids:
         return [Answer("pass")]
     evidence = [{"source": "admin list", "detail": f"{named(ids)}: no protocol, no heartbeat, no open session"}]
@@ -143,17 +145,19 @@ def _never_connected(view: HostView) -> list[Answer]:
         if view.era.at_least("3.5.0") is not True:
             reason = f"whether {named(ids)} is connected is not known: {inert(admin['data']['sessions_error'], 200)}"
             return [Answer("unknown", reason, evidence=tuple(evidence), charge_boxes=ids)]
-    evidence += _alike_knocking(ids, admin["data"]["unknown"])
+    watched, needs = _followed.absent(view, ids)
+    alike = _alike_knocking(ids, admin["data"]["unknown"])
+    evidence += [*alike, *watched]
     if view.era.at_least("3.5.0") is not True:
         reason = f"{named(ids)} never booted; up to 3.4.9 SteVe keeps no trace of a station that connected before that"
         return [Answer("unknown", reason, evidence=tuple(evidence), charge_boxes=ids)]
     message = box_message(BY_ID["never-connected"], ids)
-    if len(evidence) > 1:
+    if alike:
         message += " An unregistered id that looks alike knocked."
     if not view.asked.get("single"):
         reason = f"{_never(ids)} so far, which is right before the installation; ask about one with steve_charge_box_id"
         return [Answer("skipped", reason, evidence=tuple(evidence), charge_boxes=ids)]
-    return [Answer("fail", message=message, evidence=tuple(evidence), charge_boxes=ids)]
+    return [Answer("fail", message=message, evidence=tuple(evidence), charge_boxes=ids, needs=needs)]
 
 
 def _never(ids: tuple[str, ...]) -> str:

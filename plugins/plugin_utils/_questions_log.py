@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._ids import folded
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _followed
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView
@@ -26,8 +27,6 @@ _LEAST_KNOCKS = 2
 #: Without a period: so many drops whose sessions last less than this.
 _MANY_DROPS = 6
 _SHORT_S = 600.0
-#: Seconds after the boot answer within which a close is taken for the charger's answer to it.
-_AFTER_BOOT_S = 10.0
 #: Seconds that a charger has to send its BootNotification or anything else.
 _SILENCE_S = 60.0
 
@@ -135,8 +134,18 @@ def _asked_boxes(view: HostView) -> list[dict[str, Any]]:
     return [box for box in view.part("log")["data"]["boxes"] if folded(str(box["id"])) in asked]
 
 
-def _of_boxes(entry_id: str, look: Callable[[HostView, dict[str, Any]], Answer]) -> Question:
-    """A question about each charge box that was asked about and stands in the log; one answer for each status."""
+def _of_boxes(
+    entry_id: str,
+    look: Callable[[HostView, dict[str, Any]], Answer],
+    live: Callable[[dict[str, Any], list[dict[str, Any]]], Answer | None] | None = None,
+) -> Question:
+    """A question about each charge box that was asked about and stands in the log; one answer for each status.
+
+    Args:
+        entry_id: the catalogue's entry.
+        look: what the log says about a charge box.
+        live: what was seen while it was followed, which is newer; None where that says nothing.
+    """
 
     def question(view: HostView) -> list[Answer]:
         unknown = _log_unknown(view)
@@ -145,12 +154,18 @@ def _of_boxes(entry_id: str, look: Callable[[HostView, dict[str, Any]], Answer])
         if not view.asked.get("charge_box_ids"):
             return [Answer("skipped", "no charge box was asked about")]
         boxes = _asked_boxes(view)
-        if not boxes:
+        fresh = {}
+        for name, row in _followed.rows(view).items() if live else ():
+            answer = live(row, [box for box in boxes if folded(str(box["id"])) == name]) if live else None
+            if answer is not None:
+                fresh[name] = (row, answer)
+        boxes = [box for box in boxes if folded(str(box["id"])) not in fresh]
+        if not boxes and not fresh:
             return [Answer("skipped", "the log window holds nothing of the charge boxes that were asked about")]
         # A document that was asked about other boxes holds no single sessions of these.
         kept = Answer("unknown", "the observation was not asked about it and holds no sessions of it")
         answers = [(box, kept if box["sessions"] is None else look(view, box)) for box in boxes]
-        return _merged(entry_id, answers)
+        return _merged(entry_id, [*fresh.values(), *answers])
 
     return question
 
@@ -169,7 +184,9 @@ def _merged(entry_id: str, answers: list[tuple[dict[str, Any], Answer]]) -> list
     still_open = [(str(box["id"]), answer) for box, answer in answers if answer.status == "unknown"]
     if still_open:
         ids = tuple(name for name, _answer in still_open)
-        merged.append(Answer("unknown", f"{_named(ids[:1])}: {still_open[0][1].reason}", charge_boxes=ids))
+        evidence = still_open[0][1].evidence
+        reason = f"{_named(ids[:1])}: {still_open[0][1].reason}"
+        merged.append(Answer("unknown", reason, evidence=evidence, charge_boxes=ids))
     return merged or [Answer("pass")]
 
 
@@ -235,7 +252,16 @@ def with_refused_passwords(view: HostView, probed: list[Answer]) -> list[Answer]
         return probed
     told = {one for answer in probed if answer.status == "fail" for one in answer.charge_boxes}
     rows = []
+    fresh = set()
+    for name, row in _followed.rows(view).items():
+        seen = _followed.refused_for(row, tuple(_PASSWORDS))
+        if seen is not None:
+            fresh.add(name)
+            if seen.status == "fail" and row["id"] not in told:
+                rows.append((row, seen))
     for box in _asked_boxes(view):
+        if folded(str(box["id"])) in fresh:
+            continue
         for reason, words in _PASSWORDS.items():
             refused = _still_refused(box, reason)
             if refused is not None and box["id"] not in told:
@@ -282,7 +308,7 @@ def _closed_after_boot(view: HostView, box: dict[str, Any]) -> Answer:
     booted = [session for session in box["sessions"] if session["after_boot_s"] is not None]
     if not booted:
         return Answer("pass")
-    quick = [session["after_boot_s"] <= _AFTER_BOOT_S for session in booted[-3:]]
+    quick = [session["after_boot_s"] <= _followed.AFTER_BOOT_S for session in booted[-3:]]
     if not quick[-1]:
         return Answer("pass")
     if len(quick) == 1:
@@ -359,10 +385,10 @@ QUESTIONS: dict[str, Question] = {
     "db-time-zone": _by_cause(
         "db-time-zone", "SteVe refuses to start: the data base's time zone is another one than UTC."
     ),
-    "basic-auth-missing": _of_boxes("basic-auth-missing", _basic_auth_missing),
+    "basic-auth-missing": _of_boxes("basic-auth-missing", _basic_auth_missing, _followed.basic_auth_missing),
     "session-flapping": _of_boxes("session-flapping", _session_flapping),
-    "closed-after-boot": _of_boxes("closed-after-boot", _closed_after_boot),
-    "boot-missing": _of_boxes("boot-missing", _boot_missing),
-    "boot-not-accepted": _of_boxes("boot-not-accepted", _boot_not_accepted),
+    "closed-after-boot": _of_boxes("closed-after-boot", _closed_after_boot, _followed.closed_after_boot),
+    "boot-missing": _of_boxes("boot-missing", _boot_missing, _followed.boot_missing),
+    "boot-not-accepted": _of_boxes("boot-not-accepted", _boot_not_accepted, _followed.boot_not_accepted),
     "clock-skew": _clock_skew,
 }

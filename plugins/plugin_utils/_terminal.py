@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.chargeops.steve.plugins.module_utils._era import UNKNOWN, from_dict
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import BY_ID, LAYERS
+from ansible_collections.chargeops.steve.plugins.plugin_utils._followed import told
 from ansible_collections.chargeops.steve.plugins.plugin_utils._paper import Paper, columns, fit
 
 #: Characters of a message, a remedy or a reason that are shown.
@@ -23,6 +24,8 @@ _EVIDENCE = 500
 #: Pieces of evidence in the short form, each of fewer lines; and groups of what repeats on many hosts.
 _SHORT = 3
 _GROUPS = 8
+#: Charge boxes that were followed and are shown, one line each.
+_FOLLOWED = 20
 
 #: Layers of what goes wrong although a charge box may get in.
 _BEYOND_THE_HANDSHAKE = ("session", "time", "credentials")
@@ -168,6 +171,19 @@ def _some(names: list[str], most: int = 3) -> str:
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
 
 
+def _followed(paper: Paper, followed: dict[str, Any] | None, indent: int = 4) -> None:
+    """What became of the charge boxes that were followed, one line each."""
+    if followed is None:
+        return
+    for row in followed["boxes"][:_FOLLOWED]:
+        style = {"booted": "ok", "silent": "warn"}.get(row["outcome"])
+        paper.block("followed", f"{inert(row['id'], 60)}: {told(row, followed['seconds'])}", indent, style)
+    if len(followed["boxes"]) > _FOLLOWED:
+        paper.block("", f"and {len(followed['boxes']) - _FOLLOWED} more", indent)
+    if followed["reason"]:
+        paper.block("followed", inert(followed["reason"], 300), indent, "warn")
+
+
 # -- short --------------------------------------------------------------------------------------------------
 
 
@@ -176,12 +192,13 @@ def _short(paper: Paper, hosts: list[_Host]) -> None:
     for host in hosts:
         if host.condition == "LOST":
             _head(paper, host, _not_reached(host))
-        elif host.condition != "OK":
+        elif host.condition != "OK" or host.data.get("followed"):
             _head(paper, host, host.release)
+            _followed(paper, host.data.get("followed"))
             for item in host.findings:
                 _short_finding(paper, item)
             _unsettled(paper, host)
-    well = [host.name for host in hosts if host.condition == "OK"]
+    well = [host.name for host in hosts if host.condition == "OK" and not host.data.get("followed")]
     if well:
         first = len(paper.lines)
         paper.block("OK", _some(well, 40), 0)
@@ -271,6 +288,7 @@ def _five_lines(paper: Paper, host: _Host, findings: dict[str, Any], report: str
     Cause and remedy are never cut. Evidence and what was not told are, after two lines of the terminal: the report
     has all of it.
     """
+    _followed(paper, host.data.get("followed"), 0)
     condition, verdict, cause, evidence, remedy = _answer(host)
     style = _CONDITIONS[condition]
     room = 2 * paper.width - 10
@@ -363,6 +381,7 @@ def _tree(paper: Paper, host: _Host) -> None:
         return
     seen = host.data.get("collected_at")
     _head(paper, host, host.release + host.source + (f", observed {inert(seen, 40)}" if seen else ""))
+    _followed(paper, host.data.get("followed"))
     for vantage, reason in sorted((host.data.get("dead_vantages") or {}).items()):
         paper.block("vantage", f"{inert(vantage, 80)} sent nothing: {inert(reason, 300)}", 4, "warn")
     findings: dict[tuple[Any, ...], list[dict[str, Any]]] = {}

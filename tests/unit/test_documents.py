@@ -107,7 +107,11 @@ def test_the_documents_that_other_tests_are_made_of_are_real_ones() -> None:
     for item in documents.observation()["parts"]["probes"]["data"]:
         check("probe", item)
     schema = json.loads((SCHEMAS / "observation.json").read_text(encoding="utf-8"))
-    parts = {"log": documents_log.log(documents_log.booted(60)), "clock": documents_log.clock(("engine", 0.0, 1.0))}
+    parts = {
+        "log": documents_log.log(documents_log.booted(60)),
+        "clock": documents_log.clock(("engine", 0.0, 1.0)),
+        "follow": documents_log.followed(documents_log.booted(60)),
+    }
     for name, part in parts.items():
         Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}).validate(part["data"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils._follow import Follower
 from ansible_collections.chargeops.steve.plugins.module_utils._steve_log import Reader
 
 UNTIL = datetime(2026, 11, 23, 1, 0, 0, tzinfo=UTC)
@@ -76,6 +77,26 @@ def log(text: str, asked: str = "CP-1") -> dict[str, Any]:
     return {
         "status": "ok", "reason": None, "elapsed_s": 0.1, "data": {"source": source, "window": window, **found},
     }  # fmt: skip
+
+
+def followed(*steps: str, asked: str = "CP-1", held: float = 2.5, ended: str = "time") -> dict[str, Any]:
+    """The part of a host whose log was followed.
+
+    Args:
+        steps: lines that came one after the other.
+        asked: the charge box.
+        held: seconds after the last of them at which following ended.
+        ended: why it ended.
+    """
+    follower = Follower([asked])
+    for number, text in enumerate(steps):
+        follower.feed(text.encode())
+        follower.done(number - len(steps) + 1)
+    found = {
+        "source": {"kind": "container", "name": "site-app-1"}, "since": "2026-11-23T01:00:00Z",
+        "until": "2026-11-23T01:01:00Z", "seconds": 60.0, "ended": ended, "reason": None, **follower.to_dict(held),
+    }  # fmt: skip
+    return {"status": "ok", "reason": None, "elapsed_s": 60.1, "data": found}
 
 
 def clock(*witnesses: tuple[str, float, float], synchronized: bool | None = None) -> dict[str, Any]:
