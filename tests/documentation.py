@@ -25,6 +25,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
 }  # fmt: skip
 
+JUDGED = ("reported", "analyzed")
 When = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], bool]
 #: Every phrase that ``returned`` may be, and what it promises of (this dictionary, the whole result, the options).
 WHEN: dict[str, When] = {
@@ -46,9 +47,11 @@ WHEN: dict[str, When] = {
         result.get("error", {}).get("code") in (None, "charge-boxes-failed")
     ),
     "when state is not checked": lambda row, result, options: state(options) != "checked",
-    "when state is reported": lambda row, result, options: state(options) == "reported",
-    "when state is reported or compared": lambda row, result, options: state(options) in ("reported", "compared"),
-    "when state is reported or planned": lambda row, result, options: state(options) in ("reported", "planned"),
+    "when state is reported or analyzed": lambda row, result, options: state(options) in JUDGED,
+    "when state is reported, analyzed or compared": (
+        lambda row, result, options: state(options) in (*JUDGED, "compared")
+    ),
+    "when state is reported, analyzed or planned": lambda row, result, options: state(options) in (*JUDGED, "planned"),
     "O(details=true)": lambda row, result, options: bool(options.get("details")),
     "when there is a doubt": lambda row, result, options: "doubt" in row,
     "when O(mode) is not V(preflight)": lambda row, result, options: options.get("mode", "preflight") != "preflight",

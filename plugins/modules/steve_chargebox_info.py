@@ -94,9 +94,8 @@ EXAMPLES = r"""
     url: "{{ steve_url }}"
     username: "{{ steve_admin_username }}"
     password: "{{ steve_admin_password }}"
-    charge_box_id: ["CP-O1"]
-  register: steve
-  failed_when: steve.missing | length > 0
+    charge_box_id: ["CP-O5"]
+  register: asked
 
 - name: Read the charge boxes of ExpresSync's fork without the admin user
   chargeops.steve.steve_chargebox_info:

@@ -108,10 +108,8 @@ EXAMPLES = r"""
 - name: Judge the slices of a fleet together
   chargeops.steve.steve_report:
     state: analyzed
-    run_dirs:
-      - slice-1/20261123T010203Z-7f3a
-      - slice-2/20261123T010204Z-01c9
-    junit: steve.xml
+    run_dirs: "{{ steve_runs }}"
+    junit: "{{ steve_junit }}"
 """
 
 RETURN = r"""

@@ -23,6 +23,7 @@ from tests.integration.many_tasks import run_tasks
 from tests.simulator import Running, running_simulator
 
 ADMIN, WEB_API, STATION = "kanarien-vogel-4711", "papagei-vogel-0815", "zeisig-vogel-42424"
+PROPERTIES = {"auth.user": "admin", "auth.password": ADMIN, "webapi.value": WEB_API}
 SITE = "location / { return 404; }"
 
 
@@ -89,11 +90,19 @@ def steve_chargebox(world: World) -> list[Setting]:
 
 
 def steve_chargebox_info(world: World) -> list[Setting]:
+    fork = world.life.enter_context(
+        running_simulator(release="expressync", charge_boxes=["CP-7"], system_properties=PROPERTIES)
+    )
     return [
         Setting(proves=lambda result: {"id", "pk"} <= set(result["charge_boxes"][0])),
         Setting(proves=lambda result: result["msg"] == ["NEW-1"]),
         Setting(
             proves=lambda result: [row["registration_status"] for row in result["charge_boxes"]] == ["accepted"] * 2
+        ),
+        Setting(proves=lambda result: [row["id"] for row in result["missing"]] == ["CP-O5"]),
+        Setting(
+            {"steve_url": fork.url},
+            proves=lambda result: [row["id"] for row in result["charge_boxes"]] == ["CP-7"],
         ),
     ]
 
@@ -136,10 +145,15 @@ def steve_nginx_location(world: World) -> list[Setting]:
 
 
 def steve_report(world: World) -> list[Setting]:
+    junit = world.directory / "steve.xml"
     return [
         Setting(proves=lambda result: Path(result["run_dir"]).is_dir()),
         Setting(proves=lambda result: result["reached"] is True),
         Setting(proves=lambda result: result["verdict"]["ok"] and Path(result["files"]["report"]).is_file()),
+        Setting(
+            {"steve_runs": ["{{ run.run_dir }}"], "steve_junit": str(junit)},
+            proves=lambda result: result["verdict"]["ok"] and junit.read_text().startswith("<?xml"),
+        ),
     ]
 
 
@@ -184,10 +198,9 @@ SETTINGS: dict[str, Callable[[World], list[Setting]]] = {
 @contextmanager
 def a_world(directory: Path) -> Iterator[World]:
     boxes = ["CP-5", "PROBE-1", f"PROBE-2:Accepted:1:{STATION}"]
-    properties = {"auth.user": "admin", "auth.password": ADMIN, "webapi.value": WEB_API}
     with ExitStack() as life:
         steve = life.enter_context(
-            running_simulator(release="3.14.1", charge_boxes=boxes, system_properties=properties)
+            running_simulator(release="3.14.1", charge_boxes=boxes, system_properties=PROPERTIES)
         )
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{steve.url}/websocket/CentralSystemService/NEW-1", timeout=10)
@@ -211,21 +224,24 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Ran]]:
     with a_world(directory) as world:
         settings = {name: SETTINGS[name](world) for name in SETTINGS}
         pairs = [pair for name in SETTINGS for pair in zip(examples(name), settings[name], strict=True)]
-        tasks = [
-            {
-                **task,
-                "vars": setting.variables,
-                "environment": setting.environment,
-                "module_defaults": dict.fromkeys(kinds(task), setting.defaults),
-            }
-            for task, setting in pairs
-        ]
         variables = {
             "steve_url": world.steve.url, "steve_ws_url": world.steve.ws_url, "steve_upstream": world.upstream,
             "steve_admin_username": "admin", "steve_admin_password": ADMIN, "steve_webapi_username": "admin",
             "steve_webapi_value": WEB_API, "probe_password": STATION, "vault_steve_admin_password": ADMIN,
             "steve_project_dir": str(directory),
         }  # fmt: skip
+        # Variables of the command line beat those of a task; what one example needs otherwise goes by the task.
+        other = {name for _task, setting in pairs for name in setting.variables}
+        own = {name: variables.pop(name) for name in other & set(variables)}
+        tasks = [
+            {
+                **task,
+                "vars": {**own, **setting.variables},
+                "environment": setting.environment,
+                "module_defaults": dict.fromkeys(kinds(task), setting.defaults),
+            }
+            for task, setting in pairs
+        ]
         results, said = run_tasks(directory, tasks, variables)
         print(said)
         done = [
