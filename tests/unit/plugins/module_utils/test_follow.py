@@ -231,10 +231,11 @@ def test_a_file_is_followed_through_what_happens_to_it(tmp_path: Path, change: C
     path = tmp_path / "steve.log"
     before = session(OPENED, key="before") + "x" * 5000 + "\n"
     path.write_text(before)
+    number = path.stat().st_ino
     follower = Follower(["CP-1"])
     begin = time.monotonic()
     with doing(lambda: change(path)):
-        chunks = growth(str(path), (path.stat().st_ino, len(before)), limits(15))
+        chunks = growth(str(path), (number, len(before)), limits(15))
         assert follow(chunks, follower, limits(15)) == ("all booted", None)
     assert time.monotonic() - begin < 12
     (found,) = follower.to_dict(time.monotonic())["boxes"]
