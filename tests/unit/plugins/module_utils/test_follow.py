@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -205,7 +206,20 @@ def append(path: Path, text: str) -> None:
         stream.write(text)
 
 
+def wait_until_it_is_read(path: Path) -> None:
+    """Return when this process has the file open: what is rotated before that is missed, as the documentation says."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{number}") == str(path):
+                    return
+        time.sleep(0.01)
+    raise AssertionError("nobody reads the file")
+
+
 def rotate(path: Path) -> None:
+    wait_until_it_is_read(path)
     append(path, session(OPENED))
     path.rename(path.with_suffix(".1"))
     append(path.with_suffix(".1"), session(BOOT, at=1))
@@ -214,6 +228,7 @@ def rotate(path: Path) -> None:
 
 
 def cut(path: Path) -> None:
+    wait_until_it_is_read(path)
     append(path, session(OPENED))
     time.sleep(0.7)
     path.write_text(booted(at=1))
