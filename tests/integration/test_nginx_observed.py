@@ -104,7 +104,10 @@ def reload(nginx: LocalNginx, done: Callable[[], bool]) -> None:
 def test_a_change_is_seen_until_it_is_loaded(nginx: LocalNginx, prefix: tuple[str, ...]) -> None:
     site = nginx.site("location / { return 204; }")
     nginx.start()
-    first = look(nginx, *prefix)
+    # The master listens a moment before its worker is there.
+    end = time.monotonic() + 10
+    while (first := look(nginx, *prefix))["status"] != "ok" and time.monotonic() < end:
+        time.sleep(0.2)
     assert (first["status"], first["newer_count"], first["workers"]) == ("ok", 0, 1), first
     time.sleep(LATER_S)
     site.write_text(site.read_text().replace("204", "404"))
