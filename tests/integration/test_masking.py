@@ -417,7 +417,7 @@ def comparable(outcome: Outcome) -> list[Any]:
 #: Numbers that are measured or counted anew by every run.
 MEASURED = {"elapsed_ms", "elapsed_s", "duration_s", "offset_s", "port", "requests"}
 #: Parts of an observation that are about the whole machine, which other programs change meanwhile.
-OF_THE_MACHINE = {"sockets", "resources", "clock"}
+OF_THE_MACHINE = {"sockets", "resources", "clock", "nginx"}
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 
@@ -425,7 +425,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 def plain(value: Any, key: str = "") -> Any:
     """One value of a result, made the same for every run."""
     if key in OF_THE_MACHINE and isinstance(value, dict):
-        return value["status"]
+        return sorted(value)
     if isinstance(value, dict):
         return {name: plain(item, name) for name, item in value.items()}
     if isinstance(value, list):
