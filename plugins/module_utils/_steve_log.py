@@ -356,26 +356,23 @@ class Reader:
 
     def _knock(self, level: bytes, at: bytes, message: bytes) -> None:
         del level
-        for reason, pattern in _KNOCKS:
-            match = pattern.match(message)
-            if match:
-                self._refuse(reason, match.group(1), at)
-                return
-        match = _AUTO.match(message)
-        if match:
-            self._auto(match.group(1), at)
+        self._is_knock(_KNOCKS, at, message)
 
     def _credential(self, level: bytes, at: bytes, message: bytes) -> None:
-        for reason, pattern in _CREDENTIALS:
+        if not self._is_knock(_CREDENTIALS, at, message):
+            self._other(level, at, message)
+
+    def _is_knock(self, refusals: tuple[tuple[str, re.Pattern[bytes]], ...], at: bytes, message: bytes) -> bool:
+        """Whether the line tells of a knock, refused or registered by itself; it is counted then."""
+        for reason, pattern in refusals:
             match = pattern.match(message)
             if match:
                 self._refuse(reason, match.group(1), at)
-                return
+                return True
         match = _AUTO.match(message)
         if match:
             self._auto(match.group(1), at)
-        else:
-            self._other(level, at, message)
+        return match is not None
 
     def _auto(self, raw: bytes, at: bytes) -> None:
         self._count("auto-registered")

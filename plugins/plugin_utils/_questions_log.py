@@ -97,32 +97,33 @@ def _answers(view: HostView) -> bool:
     return (direct is not None and direct.reachable) or view.part("admin")["status"] == "ok"
 
 
-def _app_failed_to_start(view: HostView) -> list[Answer]:
-    unknown = _log_unknown(view)
-    if unknown:
-        return unknown
-    failure = failed_start(view)
-    if failure is None:
-        return _not_said(view)
-    message = "SteVe failed to start" + (f": {inert(failure['text'], 200)}" if failure["text"] else ".")
-    return [Answer("fail", message=message, evidence=start_evidence(view), needs=cause_needs(view))]
-
-
-def _by_cause(cause: str, message: str) -> Question:
-    """A failed start for this one reason."""
+def _of_failed_start(judge: Callable[[HostView, dict[str, Any]], Answer]) -> Question:
+    """A question about a start that failed; where none did, the answer is the same for all of them."""
 
     def question(view: HostView) -> list[Answer]:
         unknown = _log_unknown(view)
         if unknown:
             return unknown
         failure = failed_start(view)
-        if failure is None:
-            return _not_said(view)
-        if failure["cause"] == cause:
-            return [Answer("fail", message=message, evidence=start_evidence(view))]
-        return [Answer("pass")]
+        return _not_said(view) if failure is None else [judge(view, failure)]
 
     return question
+
+
+def _app_failed_to_start(view: HostView, failure: dict[str, Any]) -> Answer:
+    message = "SteVe failed to start" + (f": {inert(failure['text'], 200)}" if failure["text"] else ".")
+    return Answer("fail", message=message, evidence=start_evidence(view), needs=cause_needs(view))
+
+
+def _by_cause(cause: str, message: str) -> Question:
+    """A failed start for this one reason."""
+
+    def judge(view: HostView, failure: dict[str, Any]) -> Answer:
+        if failure["cause"] != cause:
+            return Answer("pass")
+        return Answer("fail", message=message, evidence=start_evidence(view))
+
+    return _of_failed_start(judge)
 
 
 # -- charge boxes -------------------------------------------------------------------------------------------
@@ -380,7 +381,7 @@ def _compared(item: dict[str, Any]) -> str:
 
 
 QUESTIONS: dict[str, Question] = {
-    "app-failed-to-start": _app_failed_to_start,
+    "app-failed-to-start": _of_failed_start(_app_failed_to_start),
     "db-refused-login": _by_cause("db-refused-login", "SteVe failed to start: the data base refuses its login."),
     "db-time-zone": _by_cause(
         "db-time-zone", "SteVe refuses to start: the data base's time zone is another one than UTC."

@@ -157,8 +157,8 @@ def test_the_part_says_where_the_log_comes_from(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("script", "code", "says"),
     [
-        ("echo 'Log file location: /root/logs/steve.log'", "log-elsewhere", "/root/logs/steve.log"),
-        ("echo 'Log file: /root/logs/steve.log'; echo 'Starting....'", "log-elsewhere", "Give steve_log_file"),
+        ("echo 'Log file location: /srv/steve/logs/steve.log'", "log-elsewhere", "/srv/steve/logs/steve.log"),
+        ("echo 'Log file: /srv/steve/logs/steve.log'; echo 'Starting....'", "log-elsewhere", "Give steve_log_file"),
         ("echo one; echo two", "log-foreign", "none of its 2 lines is in SteVe's layout"),
     ],
 )
