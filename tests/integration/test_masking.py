@@ -418,6 +418,8 @@ def comparable(outcome: Outcome) -> list[Any]:
 MEASURED = {"elapsed_ms", "elapsed_s", "duration_s", "offset_s", "port", "requests"}
 #: Parts of an observation that are about the whole machine, which other programs change meanwhile.
 OF_THE_MACHINE = {"sockets", "resources", "clock", "nginx"}
+#: That a password is the one SteVe is shipped with is a finding, so it is said, of that one alone.
+SHIPPED = "shipped_password"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 
@@ -426,6 +428,8 @@ def plain(value: Any, key: str = "") -> Any:
     """One value of a result, made the same for every run."""
     if key in OF_THE_MACHINE and isinstance(value, dict):
         return sorted(value)
+    if key == SHIPPED:
+        return "FACT"
     if isinstance(value, dict):
         return {name: plain(item, name) for name, item in value.items()}
     if isinstance(value, list):
@@ -433,6 +437,18 @@ def plain(value: Any, key: str = "") -> Any:
     if isinstance(value, str):
         return TIME.sub("TIME", RUN_ID.sub("RUN", value))
     return "NUMBER" if key in MEASURED and isinstance(value, (int, float)) else value
+
+
+def differences(own: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two results differ, so that a failure names the place."""
+    if isinstance(own, dict) and isinstance(other, dict):
+        for name in sorted({*own, *other}):
+            yield from differences(own.get(name), other.get(name), f"{path}.{name}")
+    elif isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
+        for number, (mine, theirs) in enumerate(zip(own, other, strict=True)):
+            yield from differences(mine, theirs, f"{path}[{number}]")
+    elif own != other:
+        yield path, own, other
 
 
 def without_options(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -498,7 +514,12 @@ def test_results_are_those_of_a_harmless_secret(outcome: Outcome, harmless: Outc
             assert refused_by_ansible(other), case
             continue
         assert "****" not in json.dumps(own), case
-        assert own == other, case
+        assert own == other, (case, list(differences(own, other)))
+
+
+def test_only_the_password_that_steve_is_shipped_with_is_called_so(outcome: Outcome, secret: str) -> None:
+    told = re.findall(rf'"{SHIPPED}": (\w+)', json.dumps(outcome.results))
+    assert set(told) == {"true" if secret == "1234" else "false"}
 
 
 def test_ids_and_the_diff_are_printed_whole(outcome: Outcome) -> None:
