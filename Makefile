@@ -33,7 +33,7 @@ test-integration: python ## Integration tests on a real stack (Docker)
 molecule: python ## All molecule scenarios (Docker)
 	$(TESTS) molecule
 
-bench: python ## How fast the probe is, beside curl (two minutes; needs curl, takes nginx if there is one)
+bench: python ## How fast it is, beside curl and the runbook (six minutes; needs curl, takes nginx if there is one)
 	@$(PYTHON) tests/bootstrap.py dev -m tests.benchmark
 
 lint: python ## All linters

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmark import programs, reading, servers, telling
+from tests.benchmark import fleet, programs, reading, servers, telling
 from tests.benchmark.programs import Run, Work
 
 ENDPOINT = "/websocket/CentralSystemService"
@@ -38,7 +38,7 @@ WANTED: dict[str, tuple[float | None, float | None]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Run it; 0 when everything was measured, whatever came out."""
-    parser = argparse.ArgumentParser(prog="make bench", description="How fast the probe is, beside curl.")
+    parser = argparse.ArgumentParser(prog="make bench", description="How fast it is, beside what one would do by hand.")
     parser.add_argument("--ids", type=int, default=10_000, help="charge boxes to ask about")
     parser.add_argument("--shell-ids", type=int, default=300, help="charge boxes for one curl process each")
     parser.add_argument("--rounds", type=int, default=5, help="times that everything is measured")
@@ -46,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--log-lines", type=int, default=1_000_000, help="lines of SteVe's log to read")
     parser.add_argument("--hosts", type=int, default=100, help="hosts to judge from their observations")
     parser.add_argument("--boxes", type=int, default=1000, help="charge boxes of each of them")
+    parser.add_argument("--fleet", type=int, default=20, help="hosts to diagnose beside the runbook")
+    parser.add_argument("--fleet-boxes", type=int, default=10, help="charge boxes of each of them")
     parser.add_argument("--without-nginx", action="store_true", help="use the server that needs none")
     chosen = parser.parse_args(argv)
     missing = [name for name in ("curl", "xargs") if shutil.which(name) is None]
@@ -59,7 +61,8 @@ def main(argv: Sequence[str]) -> int:
         with servers.serving(Path(name), without_nginx=chosen.without_nginx) as server:
             _local(server, chosen, Path(name))
         _log(chosen, Path(name))
-    return telling.main([str(chosen.hosts), str(chosen.boxes)])
+    telling.main([str(chosen.hosts), str(chosen.boxes)])
+    return fleet.main([str(chosen.fleet), str(chosen.fleet_boxes)])
 
 
 def _log(chosen: argparse.Namespace, folder: Path) -> None:

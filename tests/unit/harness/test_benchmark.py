@@ -15,7 +15,7 @@ from tests.benchmark import __main__ as benchmark
 
 SMALL = [
     "--ids", "40", "--shell-ids", "3", "--rounds", "1", "--log-lines", "1000", "--without-nginx", "--hosts", "4",
-    "--boxes", "10",
+    "--boxes", "10", "--fleet", "1", "--fleet-boxes", "1",
 ]  # fmt: skip
 
 
@@ -36,6 +36,8 @@ def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.Captu
         "sending, receiving, waiting",
         "Python's, without nginx",
         "SteVe's log: 1,000 lines of 40 ids in",
+        "1 hosts with 1 charge boxes each",
+        "of the time (wanted: at most 0.2",
     ):
         assert line in printed
 
