@@ -14,9 +14,15 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils import color
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _junit, _terminal
+from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _archive,
+    _junit,
+    _repair_plan,
+    _terminal,
+    _terminal_repairs,
+)
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FAIL_ON, analyse
-from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
+from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import merge_runs
 
 #: Ansible loads this file in the process that has the terminal, and runs it in one that was cut off from it.
@@ -29,6 +35,8 @@ _SPEC = {
     "run_dir": {"type": "path"},
     "run_dirs": {"type": "list", "elements": "path", "default": []},
     "before": {"type": "path"},
+    "wanted": {"type": "dict", "default": {}},
+    "repairs": {"type": "dict", "default": {}},
     "junit": {"type": "path"},
     "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "fail"},
     "full": {"type": "bool", "default": False},
@@ -116,35 +124,45 @@ class ActionModule(ActionBase):
             "run_dir": run_dir,
             "verdict": findings["verdict"],
             "counts": findings["counts"],
-            "repairs": _repairs(findings),
+            "repairs": _repair_plan.repairs(findings),
             "files": files,
             **_failure(findings["verdict"], files["report"]),
         }
 
     def _plan(self, args: dict[str, Any]) -> dict[str, Any]:
-        findings = _archive.read_findings(args["run_dir"])
+        run_dir = args["run_dir"]
+        findings = _archive.read_findings(run_dir)
+        plan = _repair_plan.plan(findings, _archive.read_observations(run_dir), _lists(args["wanted"]))
+        file = os.path.join(run_dir, "plan.json")
+        _archive.write_json(file, plan)
         if args["terminal"]:
-            self._show(_terminal.render_plan(findings, _COLUMNS, bool(color.ANSIBLE_COLOR)))
+            self._show(_terminal_repairs.render_plan(plan, _COLUMNS, bool(color.ANSIBLE_COLOR)))
         return {
             "changed": False,
-            "run_id": os.path.basename(args["run_dir"]),
-            "run_dir": args["run_dir"],
-            "repairs": _repairs(findings),
+            "run_id": os.path.basename(run_dir),
+            "run_dir": run_dir,
+            "repairs": _repair_plan.repairs(findings),
+            "plan": plan,
+            "files": {"plan": file},
         }
 
     def _compare(self, args: dict[str, Any]) -> dict[str, Any]:
         if not args["before"]:
             raise ValueError("before is missing. State compared needs the directory of the earlier run.")
-        result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]))
-        verdict = _compare_verdict(result, args["fail_on"])
+        repairs = {str(host): _repair(host, tried) for host, tried in args["repairs"].items()}
+        result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]), repairs)
+        judged = verdict(result, args["fail_on"])
         if args["terminal"]:
-            self._show(_terminal.render_comparison(result, _COLUMNS, bool(color.ANSIBLE_COLOR)))
+            self._show(_terminal_repairs.render_comparison(result, _COLUMNS, bool(color.ANSIBLE_COLOR)))
+        report = os.path.join(args["run_dir"], "report.txt")
         return {
             "changed": False,
             "run_id": os.path.basename(args["run_dir"]),
             "run_dir": args["run_dir"],
-            "verdict": verdict,
-            **_failure(verdict, os.path.join(args["run_dir"], "report.txt")),
+            "verdict": judged,
+            "verdicts": {host: verdict(result, args["fail_on"], host) for host in args["hosts"]},
+            "files": {"report": report},
+            **_failure(judged, report),
         }
 
     def _show(self, text: str) -> None:
@@ -163,24 +181,22 @@ def _failure(verdict: dict[str, Any], report: str) -> dict[str, Any]:
     return {} if verdict["ok"] else {"failed": True, "msg": f"{verdict['reason']}. Full report: {report}"}
 
 
-def _repairs(findings: dict[str, Any]) -> dict[str, list[str]]:
-    """Host to the roles of this collection that answer one of its findings."""
-    roles: dict[str, list[str]] = {}
-    for finding in findings["findings"]:
-        if finding["remedy"]["command"] and finding["remedy"]["by"] not in roles.setdefault(finding["host"], []):
-            roles[finding["host"]].append(finding["remedy"]["by"])
-    return roles
+def _lists(wanted: dict[str, Any]) -> dict[str, list[str]]:
+    """Host to names of repairs; a sentence about anything else."""
+    for host, names in wanted.items():
+        if not isinstance(names, list):
+            raise ValueError(f"wanted[{inert(host, 60)}] is no list of repairs. Give e.g. [app_env].")
+    return {str(host): [str(name) for name in names] for host, names in wanted.items()}
 
 
-def _compare_verdict(result: dict[str, list[dict[str, Any]]], fail_on: str) -> dict[str, Any]:
-    """Bad when something is new or was not answered, or when a finding stands that stood or was hidden before."""
-    bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
-    standing = [item for item in (*result["still"], *result["uncovered"]) if item["severity"] in bad]
-    ok = not (result["new"] or result["unanswered"] or result["lost"] or standing)
-    words = [f"{len(result['gone'])} cured", f"{len(result['still'])} still there", f"{len(result['new'])} new"]
-    words += [f"{len(result[kind])} {kind}" for kind in ("uncovered", "waiting") if result[kind]]
-    if result["lost"]:
-        words.append(f"{len(result['lost'])} hosts not reached")
-    if result["unanswered"]:
-        words.append(f"{len(result['unanswered'])} not answered")
-    return {"ok": ok, "reason": ", ".join(words)}
+def _repair(host: object, tried: Any) -> dict[str, Any]:
+    """What was tried on a host, in the form that the comparison reads."""
+    done, failed = (tried.get(key) or [] for key in ("done", "failed")) if isinstance(tried, dict) else (None, None)
+    if not isinstance(done, list) or not isinstance(failed, list) or not all(
+        isinstance(item, dict) and {"by", "text"} <= set(item) for item in failed
+    ):
+        raise ValueError(
+            f"repairs[{inert(host, 60)}] is not what was tried on a host. Give done (a list of names) and failed (a "
+            "list of dictionaries with by and text)."
+        )
+    return {"done": [str(name) for name in done], "failed": failed}

@@ -30,9 +30,10 @@ options:
         by the verdict. Of a host that stands in several runs the newest look counts, also when it did not reach the
         host; what vantages saw stays with it. A file that cannot be read is named and costs no other file, but its host
         counts as not reached.
-      - V(planned) shows which role answers which finding of O(run_dir), what it interrupts, and what others must do.
+      - V(planned) shows for each host which repair answers which finding of O(run_dir), what it does and interrupts,
+        and what others must do; the same is written to C(plan.json) beside the findings.
       - V(compared) shows what differs between O(before) and O(run_dir), and fails when a finding still stands, is new,
-        or could not be asked again.
+        or could not be asked again, and when a repair in O(repairs) failed or had no effect.
     type: str
     choices: [checked, begun, reported, analyzed, planned, compared]
     default: reported
@@ -62,6 +63,18 @@ options:
   before:
     description: Directory of the earlier run, for O(state=compared).
     type: path
+  wanted:
+    description:
+      - For O(state=planned), for each host the repairs that its inventory asks for although no finding does, C(app_env)
+        or C(steve_chargebox).
+    type: dict
+    default: {}
+  repairs:
+    description:
+      - For O(state=compared), for each host what was tried. C(done) is a list of the roles and modules that ended well,
+        C(failed) a list of dictionaries with C(by) and C(text).
+    type: dict
+    default: {}
   fail_on:
     description:
       - From which severity on findings fail the task.
@@ -105,6 +118,13 @@ EXAMPLES = r"""
     hosts: "{{ ansible_play_hosts_all }}"
   run_once: true
 
+- name: Say what a repair would do
+  chargeops.steve.steve_report:
+    state: planned
+    run_dir: "{{ run.run_dir }}"
+    hosts: "{{ ansible_play_hosts_all }}"
+  run_once: true
+
 - name: Judge the slices of a fleet together
   chargeops.steve.steve_report:
     state: analyzed
@@ -123,10 +143,21 @@ run_dir:
   returned: when state is not checked
   type: str
 verdict:
-  description: Whether all is well, and the reason in a few words.
+  description:
+    - Whether all is well, and the reason in a few words.
+    - With O(state=compared) also C(safe), whether no repair failed, nothing is new and no answer or host was lost.
   returned: when state is reported, analyzed or compared
   type: dict
   sample: {"ok": false, "reason": "1 root cause on 1 of 3 hosts"}
+verdicts:
+  description: The verdict of each host of O(hosts).
+  returned: when state is compared
+  type: dict
+  sample: {"steve-a": {"ok": true, "safe": true, "reason": "1 cured, 0 still there, 0 new"}}
+plan:
+  description: What would be repaired and what others must do, see C(docs/schema/plan.json).
+  returned: when state is planned
+  type: dict
 counts:
   description: Number of checks by status.
   returned: when state is reported or analyzed
@@ -137,7 +168,9 @@ repairs:
   type: dict
   sample: {"steve-a": ["nginx_websocket"]}
 files:
-  description: Paths of the written files on the controller, C(findings), C(report) and C(junit).
-  returned: when state is reported or analyzed
+  description:
+    - Paths of the written files on the controller, C(findings), C(report) and C(junit).
+    - C(plan) with O(state=planned), C(report) of O(run_dir) with O(state=compared).
+  returned: when state is not checked or begun
   type: dict
 """

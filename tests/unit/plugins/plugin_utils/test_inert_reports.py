@@ -10,7 +10,12 @@ import copy
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.chargeops.steve.plugins.plugin_utils import _junit, _terminal
+from ansible_collections.chargeops.steve.plugins.plugin_utils import (
+    _junit,
+    _repair_plan,
+    _terminal,
+    _terminal_repairs,
+)
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
 from hypothesis import given, settings
@@ -40,6 +45,7 @@ DOCUMENTS = [
 FINDINGS = analyse(DOCUMENTS, ["steve-a", "steve-lost"], RUN) | {
     "sources": [{"run_dir": "x", "run_id": "x", "hosts": 1}], "left_out": [{"file": "x", "reason": "x"}],
 }  # fmt: skip
+TRIED = {"steve-a": {"done": [], "failed": [{"by": "app_env", "text": "x"}]}}
 
 
 def poison(value: Any, text: str, key: str = "") -> Any:
@@ -67,9 +73,10 @@ def test_no_character_reaches_a_terminal_that_it_would_obey(text: str) -> None:
         host["charge_box_id"] = "CP-1" + text
     shown = [
         _terminal.render(poisoned, report="x" + text), _terminal.render(poisoned, full=True),
-        _terminal.render(single, report="x" + text), _terminal.render_plan(poisoned),
-        _terminal.render_comparison(compare(poisoned, FINDINGS)),
-        _terminal.render_comparison(compare(FINDINGS, poisoned)),
+        _terminal.render(single, report="x" + text),
+        _terminal_repairs.render_plan(poison(_repair_plan.plan(FINDINGS, DOCUMENTS), text)),
+        _terminal_repairs.render_comparison(compare(poisoned, FINDINGS)),
+        _terminal_repairs.render_comparison(compare(FINDINGS, poisoned, poison(TRIED, text))),
     ]  # fmt: skip
     for report in shown:
         assert all(line.isprintable() for line in lines(report))

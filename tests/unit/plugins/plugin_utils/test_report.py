@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a run, the terminal report, the plan and the comparison."""
+"""The files of a run and the terminal report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _terminal
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
-from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,23 +85,3 @@ def test_remote_text_is_inert_in_the_report() -> None:
 def test_lost_hosts_come_first() -> None:
     text = _terminal.render(analyse([observation()], ["steve-a", "zz-lost"], RUN))
     assert text.index("zz-lost") < text.index("steve-a")
-
-
-def test_plan_names_role_finding_and_what_it_interrupts() -> None:
-    text = _terminal.render_plan(analyse([BROKEN], ["steve-a"], RUN))
-    assert "role nginx_websocket" in text and "proxy-no-route" in text and "stay connected" in text
-    assert "nothing to repair" in _terminal.render_plan(analyse([observation()], ["steve-a"], RUN))
-
-
-def test_comparison_counts_a_finding_as_cured_only_when_it_was_asked_again() -> None:
-    before = analyse([BROKEN], ["steve-a"], RUN)
-    assert [item["id"] for item in compare(before, analyse([observation()], ["steve-a"], RUN))["gone"]] == [
-        "proxy-no-route"
-    ]
-    lost = compare(before, analyse([], ["steve-a"], RUN))
-    assert lost["gone"] == [] and [item["id"] for item in lost["unanswered"]] == ["proxy-no-route"] and lost["lost"]
-    assert [item["id"] for item in compare(before, before)["still"]] == ["proxy-no-route"]
-    assert [item["id"] for item in compare(analyse([observation()], ["steve-a"], RUN), before)["new"]] == [
-        "proxy-no-route"
-    ]
-    assert "cured" in _terminal.render_comparison(compare(before, analyse([observation()], ["steve-a"], RUN)))

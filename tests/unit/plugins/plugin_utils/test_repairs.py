@@ -1,0 +1,153 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a repair, and what is said of it afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _catalogue, _repair_plan, _terminal_repairs
+from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
+from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
+
+from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, registered_box, unknown
+from tests.unit.test_documents import check
+
+RUN = "20261123T010203Z-7f3a"
+
+
+def ill(host: str = "steve-a", **parts: Any) -> dict[str, Any]:
+    """An observation of a host whose nginx does not know the WebSocket path."""
+    probes = [probe(), probe("proxy", endpoint=broken("proxy-no-route", "path"), rows=[])]
+    return observation(host, probes=probes, **parts)
+
+
+def listed(*ids: str, error: str | None = None) -> dict[str, Any]:
+    """SteVe's list of sessions."""
+    registered = [registered_box("CP-1")]
+    sessions = [{"id": id, "connected_since": "2026-11-23T01:00:00Z", "version": "1.6"} for id in ids]
+    data = {"registered": registered, "unknown": [], "sessions": sessions, "sessions_error": error}
+    return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
+
+
+def plan(*documents: dict[str, Any], wanted: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    hosts = [document["host"] for document in documents]
+    made = _repair_plan.plan(analyse(list(documents), hosts, RUN), documents, wanted)
+    check("plan", made)
+    return made
+
+
+def test_every_repair_of_the_catalogue_is_known_and_every_other_remedy_has_somebody() -> None:
+    known = {repair.by: repair.tag for repair in _repair_plan.REPAIRS}
+    for entry in _catalogue.CATALOGUE:
+        if entry.remedy.command:
+            assert entry.remedy.command.endswith(f"remediate --tags {known[entry.remedy.by]}")
+        else:
+            assert entry.remedy.by in _repair_plan.WHO
+
+
+def test_the_plan_names_repair_finding_and_what_it_interrupts() -> None:
+    made = plan(ill(admin=listed("CP-2", "CP-1", "CP-2")))
+    (repair,) = made["hosts"][0]["repairs"]
+    assert (repair["by"], repair["permission"]) == ("nginx_websocket", None)
+    assert [item["id"] for item in repair["answers"]] == ["proxy-no-route"]
+    assert "(2: CP-1, CP-2)" in repair["interrupts"]
+    text = _terminal_repairs.render_plan(made)
+    for word in ("PLAN  steve-a", "nginx_websocket (tag nginx)", "proxy-no-route (proxy hop)", "interrupts", "CP-1"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("admin", "said"),
+    [
+        (listed(), "nobody is connected now"),
+        (listed(*(f"CP-{number}" for number in range(9))), "(9: CP-0, CP-1, CP-2, CP-3, CP-4 and 4 more)"),
+        (listed(error="the page was not recognised"), "how many is unknown: the page was not recognised"),
+        (unknown("no password was given"), "how many is unknown: no password was given"),
+    ],
+)
+def test_a_recreate_says_whom_it_interrupts(admin: dict[str, Any], said: str) -> None:
+    made = plan(observation(admin=admin), wanted={"steve-a": ["app_env"]})
+    (repair,) = made["hosts"][0]["repairs"]
+    assert repair["permission"] == "steve_allow_restart=true" and repair["wanted"]
+    assert said in repair["interrupts"]
+    assert "the inventory asks for it" in _terminal_repairs.render_plan(made)
+
+
+def test_what_no_role_can_do_is_given_to_somebody() -> None:
+    refused = observation(probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[])])
+    (host,) = plan(refused)["hosts"]
+    assert host["repairs"] == []
+    assert [(item["id"], item["who"]) for item in host["by_hand"]] == [("tcp-refused", _repair_plan.WHO["network"])]
+
+
+def test_healthy_and_lost_hosts_are_in_the_plan() -> None:
+    findings = analyse([observation(), observation("steve-b")], ["steve-a", "steve-b", "steve-lost"], RUN)
+    text = _terminal_repairs.render_plan(_repair_plan.plan(findings))
+    assert "steve-a, steve-b: nothing to repair" in text and "steve-lost: nothing, it was not reached" in text
+
+
+BEFORE = analyse([ill()], ["steve-a"], RUN)
+CLEAN = analyse([observation()], ["steve-a"], RUN)
+DONE = {"steve-a": {"done": ["nginx_websocket"], "failed": []}}
+FAILED = {"steve-a": {"done": [], "failed": [{"by": "nginx_websocket", "text": "nginx said no; all is back."}]}}
+
+
+def ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["id"] for item in items]
+
+
+def test_a_finding_is_cured_only_when_it_was_asked_again() -> None:
+    cured = compare(BEFORE, CLEAN, DONE)
+    assert ids(cured["gone"]) == ["proxy-no-route"]
+    assert verdict(cured, "fail") == {"ok": True, "safe": True, "reason": "1 cured, 0 still there, 0 new"}
+    assert "cured" in _terminal_repairs.render_comparison(cured)
+    unasked = compare(BEFORE, analyse([observation(probes=[probe()])], ["steve-a"], RUN))
+    assert unasked["gone"] == [] and ids(unasked["unanswered"]) == ["proxy-no-route"]
+    assert not verdict(unasked, "never")["safe"]
+
+
+def test_a_repair_without_effect_is_no_success_whatever_counts() -> None:
+    result = compare(BEFORE, BEFORE, DONE)
+    judged = verdict(result, "never")
+    assert not judged["ok"] and not judged["safe"] and "1 finding repaired without effect" in judged["reason"]
+    assert verdict(compare(BEFORE, BEFORE), "never") == {
+        "ok": True, "safe": True, "reason": "0 cured, 1 still there, 0 new"
+    }  # fmt: skip
+    standing = verdict(compare(BEFORE, BEFORE), "fail")
+    assert not standing["ok"] and standing["safe"]
+
+
+def test_a_failed_repair_is_told_in_its_own_words() -> None:
+    result = compare(BEFORE, BEFORE, FAILED)
+    judged = verdict(result, "never")
+    assert not judged["ok"] and not judged["safe"] and "1 repair failed" in judged["reason"]
+    assert "nginx said no; all is back." in _terminal_repairs.render_comparison(result)
+
+
+def test_something_new_is_harm() -> None:
+    judged = verdict(compare(CLEAN, BEFORE), "never")
+    assert not judged["ok"] and not judged["safe"] and "1 new" in judged["reason"]
+
+
+def test_a_host_that_was_lost_on_the_way_is_told_from_one_that_was_never_there() -> None:
+    gone = analyse([], ["steve-a"], RUN)
+    lost, away = compare(BEFORE, gone), compare(gone, gone)
+    assert [bool(lost[kind]) for kind in ("lost", "away")] == [True, False]
+    assert [bool(away[kind]) for kind in ("lost", "away")] == [False, True]
+    assert not verdict(lost, "never")["safe"] and not verdict(away, "never")["ok"]
+    assert verdict(away, "never")["safe"]
+    for result in (lost, away):
+        assert "not reached: no observation was collected" in _terminal_repairs.render_comparison(result)
+
+
+def test_each_host_has_a_verdict_of_its_own() -> None:
+    before = analyse([ill(), ill("steve-b")], ["steve-a", "steve-b"], RUN)
+    after = analyse([observation(), ill("steve-b")], ["steve-a", "steve-b"], RUN)
+    result = compare(before, after, dict.fromkeys(("steve-a", "steve-b"), DONE["steve-a"]))
+    assert verdict(result, "fail", "steve-a")["ok"]
+    assert not verdict(result, "fail", "steve-b")["safe"]
+    assert not verdict(result, "fail")["ok"]
