@@ -104,6 +104,13 @@ class Nginx:
             )
         return pid
 
+    def old_workers(self, config: Config) -> int | None:
+        """How many workers of an earlier configuration still serve open connections; None when it cannot be told."""
+        try:
+            return sum(shutting for shutting in self._children(self.master(config)).values())
+        except SteveError:
+            return None
+
     def _files(self) -> Files:
         # Its deadline counts from its making.
         return Files(self.files.prefix, self.files.mounts)

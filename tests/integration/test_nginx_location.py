@@ -25,8 +25,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import NotChangedError, Settings, ensure
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Desired, Target, desired
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Target
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, desired
 from ansible_collections.chargeops.steve.plugins.module_utils._transaction import TransactionError
 
 from tests.integration.local_nginx import NAME, LocalNginx, Upstream, ask, status, upstream
