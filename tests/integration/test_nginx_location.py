@@ -341,34 +341,65 @@ def test_a_proof_that_succeeds_lets_it_stay(case: Case) -> None:
     assert case.run(prove=prove)["action"] == "insert"
 
 
+def run_on_a_disk_that_fills_up(
+    case: Case, monkeypatch: pytest.MonkeyPatch, writes: int, for_good: bool
+) -> dict[str, Any] | SteveError:
+    """The result of a run in which the write after that many finds no room, and so do all later ones ``for_good``."""
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        nonlocal writes
+        writes -= 1
+        if writes == -1 or (for_good and writes < 0):
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        try:
+            return case.run()
+        except SteveError as error:
+            return error
+
+
 def test_a_disk_that_fills_up_at_any_write_changes_nothing(either: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write of a run in turn: the copies that nginx tests, the journal, the files themselves."""
-    real, written = os.write, 0
-    done: dict[str, Any] | None = None
-    while done is None:
-        left = written
+    before = {path: known[:3] for path, known in either.nginx.snapshot().items()}
+    for writes in range(100):
+        got = run_on_a_disk_that_fills_up(either, monkeypatch, writes, for_good=False)
+        if not isinstance(got, SteveError):
+            break
+        assert "No space left on device" in got.sentence()
+        assert {path: known[:3] for path, known in either.nginx.snapshot().items()} == before
+        assert not either.state.exists()
+        assert status(either.nginx.port) == either.before
+    assert not isinstance(got, SteveError)
+    assert got["action"] == either.action
+    assert writes >= 6
 
-        def write(descriptor: int, data: bytes) -> int:
-            nonlocal left
-            left -= 1
-            if left == -1:
-                raise OSError(28, "No space left on device")
-            return real(descriptor, data)
 
-        before = {path: known[:3] for path, known in either.nginx.snapshot().items()}
-        monkeypatch.setattr(os, "write", write)
-        try:
-            done = either.run()
-        except SteveError as error:
-            assert "No space left on device" in error.sentence()
-            assert {path: known[:3] for path, known in either.nginx.snapshot().items()} == before
-            assert not either.state.exists()
-            assert status(either.nginx.port) == either.before
-            written += 1
-        finally:
-            monkeypatch.setattr(os, "write", real)
-    assert done["action"] == either.action
-    assert written >= 6
+def test_a_disk_that_stays_full_leaves_what_nginx_has_accepted_and_the_next_run_finishes(
+    to_repair: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two files of a repair: the way back needs room as well."""
+    got: dict[str, Any] | SteveError = {}
+    for writes in range(100):
+        got = run_on_a_disk_that_fills_up(to_repair, monkeypatch, writes, for_good=True)
+        assert isinstance(got, SteveError)
+        subprocess.run(
+            [*to_repair.nginx.command, "-t", "-q", "-c", str(to_repair.nginx.conf)], check=True, capture_output=True
+        )
+        assert status(to_repair.nginx.port) == BROKEN
+        if got.code == "rollback-failed":
+            break
+    assert isinstance(got, SteveError)
+    assert got.code == "rollback-failed"
+    assert "Make room on the file system, then run this again" in got.sentence()
+    result = to_repair.run()
+    assert len(result["recovered"]) == 1
+    assert result["action"] == "repair"
+    assert status(to_repair.nginx.port) == 101
+    assert not to_repair.state.exists()
 
 
 def test_a_file_that_somebody_else_changed_meanwhile_is_not_overwritten(
