@@ -8,8 +8,9 @@ What is guaranteed about untested bytes: before any file that nginx includes cha
 of the configuration as it will be (see ``_nginx_plan.rehearsal``). So a reload or restart by anybody else, at any
 moment, finds either the previous files or ones that were tested as a whole: the fragment is written first, while
 nothing includes it, and the one rename that brings it in (or, when only the fragment changes, replaces it) takes
-effect at once. What a test cannot foresee (a port taken meanwhile, an upstream that refuses) the reload and the proof
-find, and then the previous bytes come back.
+effect at once. A repair of several files, each of which nginx reads already, is tested once more for every file that
+has changed on the way. What a test cannot foresee (a port taken meanwhile, an upstream that refuses) the reload and the
+proof find, and then the previous bytes come back.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_files import Files
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import (
     REHEARSAL_PREFIX,
-    Desired,
     Plan,
     Target,
     diffs,
@@ -37,6 +37,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
     rehearsal,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, failed_because, probe
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.module_utils._transaction import (
@@ -206,6 +207,7 @@ class _Run:
         self.nginx = Nginx(settings.nginx_command, settings.conf, self.files)
         self.journal = Journal(settings.journal_dir)
         self.place = self._rehearsal_directory()
+        self.old_workers: int | None = None
 
     def result(self, check_mode: bool) -> dict[str, Any]:
         if check_mode:
@@ -240,6 +242,8 @@ class _Run:
             "diff": diffs(decided.changes),
             "recovered": [shown(path) for path in recovered],
             "warnings": list(decided.warnings),
+            "notes": list(decided.notes),
+            "old_workers": self.old_workers,
         }
 
     # -- carrying out ----------------------------------------------------------------------------------------
@@ -249,9 +253,14 @@ class _Run:
         if self.settings.reload:
             self.nginx.master(self.config)
         self._rehearse(self.config, (), "before any change: ")
-        self._rehearse(after, [one.path for one in decided.changes], "")
+        paths = [one.path for one in decided.changes]
+        for count, stage in enumerate(decided.stages, 1):
+            self._rehearse(stage, paths[:count], "")
+        self._rehearse(after, paths, "")
         prepare_directory(self.settings.journal_dir)
         transact(self.journal, changes, self._apply, lambda: self._proven(decided.target))
+        if self.settings.reload:
+            self.old_workers = self.nginx.old_workers(after)
 
     def _apply(self) -> None:
         if self.settings.reload:

@@ -4,21 +4,20 @@
 
 """What has to change in an nginx configuration so that WebSockets reach SteVe, or why nothing may be changed. Pure.
 
-The location stands in a file of its own (the fragment) and one ``include`` line in the server block brings it in;
-everything else keeps its bytes. It is ``location ^~``: a regular expression anywhere in the server block, for images
-say, would otherwise go before it for ids that happen to match. A plan is looked at before it is handed out: the
-configuration as it would be must select the new location and differ in nothing that was asked for.
+Where a location for the WebSocket path stands already but does something else, it is repaired where it stands, by the
+smallest change (``_nginx_repair``). Otherwise the location stands in a file of its own (the fragment) and one
+``include`` line in the server block brings it in; everything else keeps its bytes. It is ``location ^~``: a regular
+expression anywhere in the server block, for images say, would otherwise go before it for ids that happen to match. A
+plan is looked at before it is handed out: the configuration as it would be must select the location and differ in
+nothing that was asked for.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import (
     Config,
     Directive,
@@ -33,173 +32,34 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
     quote,
     shown,
 )
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_differences import (
+    Difference,
+    differences,
+    is_specific,
+    phrases,
+)
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_edit import lines_at_end
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_generated import generator
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_repair import UnsureError, repair
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import (
     Location,
     Scope,
     Server,
     all_locations,
-    matches,
     redact_text,
     scope,
-    seconds,
     select_server,
 )
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
+    ENDPOINT,
+    MARK,
+    PING_INTERVAL_S,
+    PING_MARGIN_S,
+    Desired,
+    render,
+)
 
-#: First line of every fragment; a file without it is somebody's own and is never overwritten.
-MARK = "# Managed by Ansible (chargeops.steve.steve_nginx_location): changes made here are lost."
-#: Path of SteVe's OCPP-J endpoint below its context (SteVe's WebSocketConfiguration).
-ENDPOINT = "/websocket/CentralSystemService"
-
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
-_CONTEXT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_FRAGMENT = re.compile(r"/[^\x00-\x1f\x7f*?\[\]\"'\\;{}$#]+")
 _DIFF_LINES = 3
-
-
-@dataclass(frozen=True)
-class Desired:
-    """What is wanted; make it with ``desired()``, which checks that no value can leave its place in the file.
-
-    Attributes:
-        name: host of the public WebSocket URL, lower case.
-        port: port on which nginx receives it.
-        context: context path of SteVe, e.g. ``/steve``.
-        scheme: of the upstream, ``http`` or ``https``.
-        host: of the upstream.
-        upstream_port: of the upstream.
-        resolver: name server that nginx asks at run time, or None to resolve once, when it loads its configuration.
-        read_timeout_s: proxy_read_timeout in seconds.
-        send_timeout_s: proxy_send_timeout in seconds.
-        fragment: path of the managed file, as nginx sees it.
-    """
-
-    name: str
-    port: int
-    context: str
-    scheme: str
-    host: str
-    upstream_port: int
-    resolver: str | None
-    read_timeout_s: int
-    send_timeout_s: int
-    fragment: str
-
-    @property
-    def prefix(self) -> str:
-        """Path of the location."""
-        return f"{self.context}/websocket/"
-
-    @property
-    def path(self) -> str:
-        """Path of a request that must be served (the id is nobody's: only nginx's choice is computed with it)."""
-        return f"{self.context}{ENDPOINT}/x"
-
-    @property
-    def upstream(self) -> str:
-        """The upstream as a URL."""
-        return f"{self.scheme}://{self.host}:{self.upstream_port}"
-
-
-def desired(
-    url: str,
-    upstream: str,
-    fragment: str,
-    *,
-    listen_port: int | None = None,
-    resolver: str | None = None,
-    read_timeout_s: int = 3600,
-    send_timeout_s: int = 3600,
-) -> Desired:
-    """Read the options.
-
-    Args:
-        url: public WebSocket URL without the id, ``ws(s)://host[:port]/context/websocket/CentralSystemService``.
-        upstream: where SteVe listens as nginx sees it, ``http(s)://host:port``.
-        fragment: absolute path of the managed file.
-        listen_port: port on which nginx receives the requests, where it is not the port of ``url``.
-        resolver: address of a name server, with or without port.
-        read_timeout_s: seconds without a byte from SteVe after which nginx may close.
-        send_timeout_s: seconds without progress towards SteVe after which nginx may close.
-
-    Raises:
-        InputError: a value cannot be used.
-    """
-    name, port, path = _split("url", url, ("ws", "wss"), {"ws": 80, "wss": 443})
-    context = path.rstrip("/")
-    if not context.endswith(ENDPOINT) or _CONTEXT.fullmatch(context[: -len(ENDPOINT)]) is None:
-        raise InputError(
-            "url",
-            f"the path of {shown(url)} does not end with {ENDPOINT}",
-            "Give the WebSocket URL without the charge box id, e.g. wss://charge.example.net/steve" + ENDPOINT + ".",
-        )
-    host, upstream_port, rest = _split("upstream", upstream, ("http", "https"), {"http": 80, "https": 443})
-    if rest not in ("", "/"):
-        advice = "nginx passes the path on as it came: leave it out."
-        raise InputError("upstream", f"{shown(upstream)} has a path", advice)
-    if resolver is not None and re.fullmatch(rf"(?:{_HOST.pattern})(?::\d{{1,5}})?", resolver) is None:
-        raise InputError("resolver", f"{shown(resolver)} is no address", "Give an address such as 127.0.0.11.")
-    if _FRAGMENT.fullmatch(fragment) is None or os.path.normpath(fragment) != fragment:
-        advice = "Give e.g. /etc/nginx/steve-websocket.conf."
-        raise InputError("fragment", f"{shown(fragment)} is no plain absolute path", advice)
-    for option, value in (("read_timeout", read_timeout_s), ("send_timeout", send_timeout_s)):
-        if not 1 <= value <= 31536000:
-            raise InputError(option, f"{value} s is not between a second and a year", "Give seconds, e.g. 3600.")
-    if listen_port is not None and not 1 <= listen_port <= 65535:
-        raise InputError("listen_port", f"{listen_port} is no TCP port", "Give a port from 1 to 65535.")
-    return Desired(
-        name=name.lower(),
-        port=listen_port or port,
-        context=context[: -len(ENDPOINT)],
-        scheme=urlsplit(upstream).scheme,
-        host=host,
-        upstream_port=upstream_port,
-        resolver=resolver,
-        read_timeout_s=read_timeout_s,
-        send_timeout_s=send_timeout_s,
-        fragment=fragment,
-    )
-
-
-def _split(option: str, url: str, schemes: tuple[str, ...], ports: Mapping[str, int]) -> tuple[str, int, str]:
-    """Host (IPv6 in brackets), port and path of a URL without credentials, query and fragment."""
-    advice = f"Give {schemes[0]}://host:port or {schemes[1]}://host:port" + ("…" if option == "url" else "") + "."
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise InputError(option, "it is no URL", advice) from None
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    plain = parts.username is None and not parts.query and not parts.fragment
-    if parts.scheme not in schemes or _HOST.fullmatch(host) is None or not plain or re.search(r"[\s\x00-\x1f]", url):
-        raise InputError(option, "it is not such a URL", advice)
-    return host, port or ports[parts.scheme], parts.path
-
-
-def render(wanted: Desired) -> bytes:
-    """The fragment, byte for byte."""
-    target = wanted.upstream
-    resolve = []
-    if wanted.resolver is not None:
-        # With a variable nginx asks the resolver whenever the answer expires, so a recreated container is found
-        # again; without it the address of the moment of loading stays until the next reload.
-        resolve = [f"resolver {wanted.resolver} valid=10s;", f"set $steve_websocket_host {wanted.host};"]
-        target = f"{wanted.scheme}://$steve_websocket_host:{wanted.upstream_port}"
-    lines = [
-        *resolve,
-        # No path behind the port: nginx then passes the request's own path on, with or without a variable.
-        f"proxy_pass {target};",
-        "proxy_http_version 1.1;",
-        "proxy_set_header Upgrade $http_upgrade;",
-        'proxy_set_header Connection "upgrade";',
-        "proxy_set_header Host $host;",
-        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-        "proxy_set_header X-Forwarded-Proto $scheme;",
-        f"proxy_read_timeout {wanted.read_timeout_s}s;",
-        f"proxy_send_timeout {wanted.send_timeout_s}s;",
-    ]
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"{MARK}\nlocation ^~ {wanted.prefix} {{\n{body}}}\n".encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -224,7 +84,8 @@ class Plan:
     """The decision.
 
     Attributes:
-        action: ``none`` | ``insert`` (location was not there) | ``replace`` (the fragment changes).
+        action: ``none`` | ``insert`` (location was not there) | ``replace`` (the fragment changes) | ``repair`` (an
+            existing location changes where it stands).
         changes: whole files, in the order in which they must be written (what is included before who includes it).
         edits: the same as byte ranges of existing files.
         file: where the location or its include line stands.
@@ -232,7 +93,10 @@ class Plan:
         refusal: a sentence why nothing may be changed; then ``action`` is ``none`` and ``changes`` is empty.
         after: the configuration as it will be, None when nothing changes.
         warnings: what the operator should know although the plan is good.
+        notes: what holds after the change and no file shows.
         target: where a proof has to knock, None when nothing changes.
+        stages: the configurations between the changes, when there are several files and nginx reads each of them
+            already: one less than ``changes``, each tested before the first file changes.
     """
 
     action: str = "none"
@@ -243,7 +107,9 @@ class Plan:
     refusal: str | None = None
     after: Config | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     target: Target | None = None
+    stages: tuple[Config, ...] = ()
 
 
 class _RefusedError(Exception):
@@ -261,9 +127,15 @@ def plan(config: Config, source: Source, wanted: Desired, fragment: bytes | None
     """
     try:
         request = _request(config, wanted)
-        return _present(request, wanted, fragment) or _write(request, source, wanted, fragment)
+        decided = (
+            _present(request, wanted, fragment)
+            or _repaired(request, source, wanted)
+            or _write(request, source, wanted, fragment)
+        )
     except _RefusedError as refused:
         return Plan(refusal=f"{refused} Nothing was changed.")
+    notes = _notes(decided.after or config, wanted, bool(decided.changes))
+    return replace(decided, notes=(*decided.notes, *notes))
 
 
 def _request(config: Config, wanted: Desired) -> Scope:
@@ -303,32 +175,88 @@ def _present(request: Scope, wanted: Desired, fragment: bytes | None) -> Plan | 
     mine = serving.directive.file == wanted.fragment
     if mine and fragment == render(wanted):
         return Plan(file=serving.directive.file, line=serving.directive.line)
-    if not mine:
-        found = differences(request, wanted)
-        if not found:
-            return Plan(file=serving.directive.file, line=serving.directive.line)
-        if _is_specific(serving, wanted):
-            raise _conflict(serving, wanted, found)
+    if not mine and not differences(request, wanted):
+        return Plan(file=serving.directive.file, line=serving.directive.line)
     return None
 
 
-def _conflict(location: Location, wanted: Desired, found: list[str]) -> _RefusedError:
-    differs = "; ".join(found) if found else "another location goes before it"
-    return _RefusedError(
-        f"The location at {location.directive.where} ({location.directive.text}) already serves {wanted.prefix} "
-        f"but differs: {differs}. Correct it there, or remove it so that this collection's location takes its place."
+def _repaired(request: Scope, source: Source, wanted: Desired) -> Plan | None:
+    """The plan that changes the location that serves the path already, None where none is meant for it."""
+    serving = request.chain[-1] if request.chain else None
+    if serving is None or serving.directive.file == wanted.fragment or not is_specific(serving, wanted):
+        return None
+    config, place = request.config, serving.directive
+    found = differences(request, wanted)
+    for other in all_locations(config, request.server.directive):
+        if is_specific(other, wanted) and (other.directive.file, other.directive.start) != (place.file, place.start):
+            raise _conflict(serving, wanted, found, f"the one at {other.directive.where} is meant for it as well")
+    try:
+        edits = repair(request, wanted, found)
+    except UnsureError as unsure:
+        raise _conflict(serving, wanted, found, unsure.args[0]) from unsure
+    paths = list(dict.fromkeys(edit.path for edit in edits))
+    changes = []
+    for path in paths:
+        data = config.files[path].data
+        changes.append(FileChange(path, data, edited(data, [edit for edit in edits if edit.path == path])))
+    stages = _stages(config, source, changes)
+    after = stages[-1]
+    obstacle = _obstacle(after, wanted, place.file, serving.pattern)
+    if obstacle is not None:
+        raise _conflict(serving, wanted, found, f"after a change in its place {obstacle}")
+    return Plan(
+        action="repair",
+        changes=tuple(changes),
+        edits=tuple(edits),
+        file=place.file,
+        line=place.line,
+        after=after,
+        warnings=(*_generated(config, paths), *_warnings(after, wanted)),
+        notes=(f"The location at {place.where} ({place.text}) differed: {phrases(found)}.",),
+        target=_target(request, wanted),
+        stages=tuple(stages[:-1]),
     )
 
 
-def _is_specific(location: Location, wanted: Desired) -> bool:
-    """Whether a location is there for the WebSocket endpoint rather than for the site as a whole."""
-    if location.is_regex:
-        meant = "websocket" in location.pattern.lower()
-        return meant and bool(matches(location.pattern, wanted.path, ignore_case=True))
-    if location.modifier in ("=", "@"):
-        return False
-    # "/steve/websocket" without the slash serves the same requests, and more, but was surely meant for them.
-    return location.pattern.startswith(wanted.prefix.rstrip("/")) and wanted.path.startswith(location.pattern)
+def _stages(config: Config, source: Source, changes: Sequence[FileChange]) -> list[Config]:
+    """The configuration after the first change, after the first two, and so on."""
+    return [
+        load(config.main, Overlay(source, {change.path: change.after for change in changes[: count + 1]}))
+        for count in range(len(changes))
+    ]
+
+
+def _conflict(location: Location, wanted: Desired, found: Sequence[Difference], why: str | None) -> _RefusedError:
+    """``why``: what keeps the location from being repaired, None where ``found`` says it."""
+    differs = phrases(found) or "another location goes before it"
+    unsure = f" It cannot be repaired without a guess: {why}." if why is not None and why not in differs else ""
+    return _RefusedError(
+        f"The location at {location.directive.where} ({location.directive.text}) already serves {wanted.prefix} "
+        f"but differs: {differs}.{unsure} Correct it there, or remove it so that this collection's location takes its "
+        "place."
+    )
+
+
+def _generated(config: Config, paths: Iterable[str]) -> Iterable[str]:
+    """A warning for each file that configuration management would write over.
+
+    Raises:
+        _RefusedError: a program generates one of the files by itself.
+    """
+    told = []
+    for path in paths:
+        found = generator(config.files[path])
+        if found is not None and found.again:
+            raise _RefusedError(
+                f"The file {shown(path)} is generated by {found.name} (it says: {found.marker}), which would write "
+                f"over a change: {found.advice}."
+            )
+        if found is not None:
+            told.append(
+                f"{shown(path)} is written by {found.name} ({found.marker}), whose next run undoes this change: "
+                f"{found.advice}."
+            )
+    return told
 
 
 def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | None) -> Plan:
@@ -336,9 +264,9 @@ def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | No
     text = render(wanted)
     others = list(all_locations(config, server.directive))
     for location in others:
-        if location.directive.file != wanted.fragment and _is_specific(location, wanted):
+        if location.directive.file != wanted.fragment and is_specific(location, wanted):
             alone = Scope(config, server, (location,), wanted.name, wanted.path, request.https)
-            raise _conflict(location, wanted, differences(alone, wanted))
+            raise _conflict(location, wanted, differences(alone, wanted), None)
     if fragment is not None and not fragment.startswith(MARK.encode("ascii")):
         raise _RefusedError(
             f"The file {shown(wanted.fragment)} exists and is not this collection's. Move it away, or choose another "
@@ -353,12 +281,13 @@ def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | No
             "change would alter too. Choose another name with the option fragment."
         )
     edits = [] if here else [_insertion(config, server, wanted)]
+    generated = list(_generated(config, [edit.path for edit in edits]))
     changes = [] if fragment == text else [FileChange(wanted.fragment, fragment, text)]
     for edit in edits:
         data = config.files[edit.path].data
         changes.append(FileChange(edit.path, data, edited(data, [edit])))
     after = load(config.main, Overlay(source, {change.path: change.after for change in changes}))
-    obstacle = _obstacle(after, wanted)
+    obstacle = _obstacle(after, wanted, wanted.fragment, wanted.prefix)
     if obstacle is not None:
         raise _RefusedError(f"The WebSocket location would not act in the server block at {server.where}: {obstacle}.")
     file, line = wanted.fragment, 2
@@ -371,7 +300,7 @@ def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | No
         file=file,
         line=line,
         after=after,
-        warnings=tuple(_warnings(after, wanted)),
+        warnings=(*generated, *_warnings(after, wanted)),
         target=_target(request, wanted),
     )
 
@@ -397,44 +326,62 @@ def _users(config: Config, fragment: str) -> list[Directive]:
 
 
 def _insertion(config: Config, server: Server, wanted: Desired) -> Edit:
-    """The include line, as the last line of the server block, indented and ended like its neighbours."""
+    """The include line, as the last line of the server block."""
     block = server.directive.block
     if block is None:
         raise AssertionError("a server block without braces was selected")
     path = server.directive.file
-    data = config.files[path].data
     include = f"include {quote(wanted.fragment)};".encode("utf-8", "surrogateescape")
-    line_start = data.rfind(b"\n", 0, block.close) + 1
-    if line_start <= block.open or data[line_start : block.close].strip():
-        # The closing brace shares its line with something.
-        gap = b"" if data[block.close - 1 : block.close] in (b" ", b"\t") else b" "
-        return Edit(path, block.close, block.close, gap + include + b" ")
-    newline = b"\r\n" if data[line_start - 2 : line_start] == b"\r\n" else b"\n"
-    indent = data[line_start : block.close] + b"    "
-    for child in block.directives:
-        child_line = data.rfind(b"\n", 0, child.start) + 1
-        if child_line > block.open and not data[child_line : child.start].strip():
-            indent = data[child_line : child.start]
-            break
-    return Edit(path, line_start, line_start, indent + include + newline)
+    return lines_at_end(config.files[path].data, path, block, [include])
 
 
-def _obstacle(after: Config, wanted: Desired) -> str | None:
-    """Why the configuration as it would be is not what was wanted; None when it is."""
+def _obstacle(after: Config, wanted: Desired, file: str, pattern: str) -> str | None:
+    """Why the configuration as it would be is not what was wanted; None when it is.
+
+    Args:
+        file: where the location that has to serve the path stands.
+        pattern: its path or regular expression.
+    """
     if after.errors:
         return after.errors[0].got
     server = select_server(after, wanted.name, wanted.port).server
     if server is None:
         return "no server block answers for the URL any more"
     request = scope(after, server, wanted.name, wanted.port, wanted.path)
-    if not request.chain or request.chain[-1].directive.file != wanted.fragment:
+    if not request.chain or (request.chain[-1].directive.file, request.chain[-1].pattern) != (file, pattern):
         place = request.chain[-1].directive.where if request.chain else "no location"
         return f"{place} would still be chosen"
-    found = differences(request, wanted)
-    return "; ".join(found) if found else None
+    return phrases(differences(request, wanted)) or None
+
+
+def _notes(after: Config, wanted: Desired, changes: bool) -> Iterable[str]:
+    """What an operator has to know beside the change: it holds although everything went well."""
+    if changes:
+        yield "Chargers that are connected keep nginx's previous settings, time limits included, until they reconnect."
+    if not wanted.public_tls:
+        return
+    yield (
+        "SteVe 3.14 and later refuses stations of security profile 2 behind this proxy until its property "
+        "steve.ocpp.security.protocol-header-from-proxy names the header X-Forwarded-Proto; earlier ones do not ask."
+    )
+    server = select_server(after, wanted.name, wanted.port).server
+    request = None if server is None else scope(after, server, wanted.name, wanted.port, wanted.path)
+    header = None if request is None else request.header("X-Forwarded-Proto")
+    if request is None or header is None:
+        yield "The location sets no X-Forwarded-Proto; with the option forwarded_proto it does."
+    elif request.evaluate(" ".join(header.args[1:])) == "http":
+        yield (
+            f"{header.text} ({header.where}) is http here, because TLS ends in front of this nginx: set "
+            "forwarded_proto to https, or to the variable of the header that the outer proxy sets."
+        )
 
 
 def _warnings(after: Config, wanted: Desired) -> Iterable[str]:
+    if wanted.read_timeout_s < PING_INTERVAL_S + PING_MARGIN_S:
+        yield (
+            f"read_timeout is {wanted.read_timeout_s} s and SteVe pings every {PING_INTERVAL_S} s, so nginx may cut "
+            f"chargers that are silent meanwhile. Give at least {PING_INTERVAL_S + PING_MARGIN_S}."
+        )
     server = select_server(after, wanted.name, wanted.port).server
     if server is None:
         return
@@ -445,89 +392,6 @@ def _warnings(after: Config, wanted: Desired) -> Iterable[str]:
     check = request.inherited("auth_request")
     if check is not None and check.args[:1] != ("off",):
         yield f"{check.text} ({check.where}) is inherited: it decides about chargers too."
-
-
-def differences(request: Scope, wanted: Desired) -> list[str]:
-    """What keeps the request's location from forwarding WebSockets as wanted, one phrase each; empty: nothing."""
-    found = [*_target_differences(request, wanted)]
-    version = request.inherited("proxy_http_version")
-    if version is None or version.args[:1] != ("1.1",):
-        found.append(f"proxy_http_version is {_said(version)} instead of 1.1")
-    for name, value in (("Upgrade", "websocket"), ("Connection", "upgrade")):
-        header = request.header(name)
-        evaluated = None if header is None else request.evaluate(" ".join(header.args[1:]))
-        good = "$http_upgrade" if name == "Upgrade" else '"upgrade"'
-        if evaluated is None or evaluated.lower() != value:
-            found.append(f"the header {name} is {_said(header, 1)} instead of {good}")
-    for name, least in (("proxy_read_timeout", wanted.read_timeout_s), ("proxy_send_timeout", wanted.send_timeout_s)):
-        timeout = request.inherited(name)
-        # nginx's default of both is 60 s.
-        value_s = 60.0 if timeout is None else seconds(" ".join(timeout.args))
-        if value_s is None or value_s < least:
-            found.append(f"{name} is {_said(timeout) if timeout else 'not set (60s)'}, less than {least}s")
-    off = request.inherited("proxy_pass_request_headers")
-    if off is not None and off.args[:1] == ("off",):
-        found.append(f"proxy_pass_request_headers is {_said(off)}, so no other header arrives")
-    return found
-
-
-def _said(directive: Directive | None, skip: int = 0) -> str:
-    if directive is None:
-        return "not set"
-    return f"{redact_text(shown(' '.join(directive.args[skip:]))) or 'empty'} ({directive.where})"
-
-
-def _target_differences(request: Scope, wanted: Desired) -> Iterable[str]:
-    passed = request.local("proxy_pass") if request.chain else []
-    handlers = ("return", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass")
-    others = [one for name in handlers for one in request.local(name)]
-    if others:
-        yield f"it answers by {redact_text(others[0].text)} ({others[0].where})"
-    if not passed or len(passed[0].args) != 1:
-        yield "there is no proxy_pass"
-        return
-    directive = passed[0]
-    target = request.evaluate(directive.args[0])
-    if target is None:
-        yield f"the upstream of {_said(directive)} is known to a running nginx only, wanted is {wanted.upstream}"
-        return
-    match = re.fullmatch(r"(https?)://([^/:]+|\[[^\]]+\])(?::(\d+))?(/.*)?", target)
-    if match is None:
-        yield f"the upstream is {_said(directive)} instead of {wanted.upstream}"
-        return
-    scheme, host, port, uri = match.group(1), match.group(2), match.group(3), match.group(4)
-    ports = {"http": 80, "https": 443}
-    addresses = [(host, int(port))] if port else _group(request.config, host) or [(host, ports[scheme])]
-    known = [(_same_host(one), number) for one, number in addresses]
-    if scheme != wanted.scheme or (_same_host(wanted.host), wanted.upstream_port) not in known:
-        yield f"the upstream is {_said(directive)} instead of {wanted.upstream}"
-    if wanted.resolver is not None and "$" not in directive.args[0]:
-        yield f"the upstream's address is looked up only when nginx loads its configuration ({directive.where})"
-    location = request.chain[-1]
-    if uri is not None:
-        sent = uri if "$" in directive.args[0] or location.is_regex else uri + request.path[len(location.pattern) :]
-        if sent != request.path:
-            yield f"the path is changed by {_said(directive)}"
-    for rewrite in request.local("rewrite"):
-        yield f"the path may be changed by {rewrite.text} ({rewrite.where})"
-
-
-def _group(config: Config, name: str) -> list[tuple[str, int]]:
-    """The servers of an ``upstream`` block."""
-    for http in config.top():
-        for directive in config.inside(http):
-            if directive.name == "upstream" and directive.args == (name,):
-                found = []
-                for member in config.inside(directive):
-                    if member.name == "server" and member.args:
-                        host, _colon, port = member.args[0].rpartition(":")
-                        found.append((host, int(port)) if host and port.isdigit() else (member.args[0], 80))
-                return found
-    return []
-
-
-def _same_host(host: str) -> str:
-    return "127.0.0.1" if host.lower() in ("localhost", "[::1]") else host.lower()
 
 
 def diffs(changes: Iterable[FileChange]) -> list[dict[str, str]]:

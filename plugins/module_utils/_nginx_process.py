@@ -21,6 +21,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 COMMAND_TIMEOUT_S = 60.0
 #: Seconds within which a reload must have started new workers.
 RELOAD_DEADLINE_S = 20.0
+#: Seconds that an old worker without connections gets to end.
+OLD_WORKERS_GRACE_S = 1.0
 _WORDS = 1500
 # A process may end while the list is read; only its own lines are missing then.
 _LIST = 'for one in /proc/[0-9]*; do cat "$one/stat" "$one/cmdline" 2>/dev/null; echo; done; :'
@@ -103,6 +105,22 @@ class Nginx:
                 code="nginx-not-running",
             )
         return pid
+
+    def old_workers(self, config: Config) -> int | None:
+        """How many workers of an earlier configuration still serve open connections; None when it cannot be told.
+
+        A worker without any ends by itself, so those that are left after a moment have some.
+        """
+        try:
+            master = self.master(config)
+            end = self.clock() + OLD_WORKERS_GRACE_S
+            while True:
+                left = sum(self._children(master).values())
+                if left == 0 or self.clock() >= end:
+                    return left
+                self.sleep(0.05)
+        except SteveError:
+            return None
 
     def _files(self) -> Files:
         # Its deadline counts from its making.

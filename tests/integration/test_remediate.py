@@ -101,15 +101,42 @@ def test_a_changed_env_file_is_applied_after_permission(stack: Stack) -> None:
     assert again.recap[stack.name]["changed"] == 0
 
 
-def test_a_conflicting_location_stops_with_a_sentence_and_changes_nothing(stacks: Stacks) -> None:
-    stack = stacks("3.14.1", "host")
-    broken = nginx.location("/steve/websocket/", stack.upstream, without=("upgrade",))
+def test_a_broken_location_is_repaired_where_it_stands(stack: Stack) -> None:
+    resolve = stack.mode == "network"
+    broken = nginx.location("/steve/websocket/", stack.upstream, resolve=resolve, without=("upgrade", "timeouts"))
     stack.nginx(nginx.server(stack.listen, broken, name=PUBLIC_NAME))
+    before = stack.in_target("cat", "/etc/nginx/sites-available/steve").stdout
+
+    predicted = remediate(stack, "--check")
+    assert predicted.code == 0, predicted.output
+    assert "proxy-upgrade-stripped" in predicted.ids()
+    assert stack.in_target("cat", "/etc/nginx/sites-available/steve").stdout == before
+
+    done = remediate(stack)
+    assert done.code == 0, done.output
+    assert done.ids() == []
+    assert changes(done) == changes(predicted) != []
+    assert done.recap[stack.name]["changed"] == 1
+    assert stack.in_target("sh", "-c", "ls /etc/nginx/steve-* 2>/dev/null || true").stdout == ""
+    after = stack.in_target("cat", "/etc/nginx/sites-available/steve").stdout.splitlines()
+    assert [line for line in after if line in before.splitlines()] == before.splitlines()
+
+    again = remediate(stack)
+    assert again.code == 0, again.output
+    assert again.recap[stack.name]["changed"] == 0
+
+
+def test_two_equal_server_blocks_stop_with_a_sentence_and_change_nothing(stacks: Stacks) -> None:
+    stack = stacks("3.14.1", "host")
+    broken = nginx.server(
+        stack.listen, nginx.location("/steve/websocket/", stack.upstream, without=("upgrade",)), name=PUBLIC_NAME
+    )
+    stack.nginx(broken + broken)
     try:
         run = remediate(stack)
         assert run.code != 0
-        assert "/etc/nginx/sites-available/steve:" in run.output or "/etc/nginx/sites-enabled/steve:" in run.output
-        assert stack.in_target("sh", "-c", "ls /etc/nginx/steve-* 2>/dev/null || true").stdout == ""
+        assert "more than one server block could answer" in run.output
+        assert stack.in_target("cat", "/etc/nginx/sites-available/steve").stdout == broken + broken
     finally:
         stack.nginx(stack.good_site())
 

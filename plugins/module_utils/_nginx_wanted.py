@@ -1,0 +1,220 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The WebSocket location that is wanted, from options to text. Pure."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import shown
+
+#: First line of every fragment; a file without it is somebody's own and is never overwritten.
+MARK = "# Managed by Ansible (chargeops.steve.steve_nginx_location): changes made here are lost."
+#: Path of SteVe's OCPP-J endpoint below its context (SteVe's WebSocketConfiguration).
+ENDPOINT = "/websocket/CentralSystemService"
+#: Seconds between SteVe's pings to a charger (SteVe's WebSocketConfiguration, all releases).
+PING_INTERVAL_S = 900
+#: Seconds that a time limit of nginx should be longer than that: the pong takes its way through mobile networks.
+PING_MARGIN_S = 60
+#: Holds the upstream's name where nginx is to ask for its address at run time.
+HOST_VARIABLE = "$steve_websocket_host"
+
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
+_CONTEXT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_FRAGMENT = re.compile(r"/[^\x00-\x1f\x7f*?\[\]\"'\\;{}$#]+")
+_FORWARDED_FOR = re.compile(r"(?:[A-Za-z0-9.:_]|\$[A-Za-z_][A-Za-z0-9_]*|(?<=[^, ]),? (?=[^, ]))+")
+_FORWARDED_PROTO = re.compile(r"https?|\$[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What is wanted; make it with ``desired()``, which checks that no value can leave its place in the file.
+
+    Attributes:
+        name: host of the public WebSocket URL, lower case.
+        port: port on which nginx receives it.
+        context: context path of SteVe, e.g. ``/steve``.
+        scheme: of the upstream, ``http`` or ``https``.
+        host: of the upstream.
+        upstream_port: of the upstream.
+        resolver: name server that nginx asks at run time, or None to resolve once, when it loads its configuration.
+        read_timeout_s: proxy_read_timeout in seconds.
+        send_timeout_s: proxy_send_timeout in seconds.
+        fragment: path of the managed file, as nginx sees it.
+        public_tls: whether the public URL is ``wss``.
+        forwarded_for: value of X-Forwarded-For, None where nobody asked for a certain one.
+        forwarded_proto: value of X-Forwarded-Proto, likewise.
+    """
+
+    name: str
+    port: int
+    context: str
+    scheme: str
+    host: str
+    upstream_port: int
+    resolver: str | None
+    read_timeout_s: int
+    send_timeout_s: int
+    fragment: str
+    public_tls: bool = False
+    forwarded_for: str | None = None
+    forwarded_proto: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Path of the location."""
+        return f"{self.context}/websocket/"
+
+    @property
+    def path(self) -> str:
+        """Path of a request that must be served (the id is nobody's: only nginx's choice is computed with it)."""
+        return f"{self.context}{ENDPOINT}/x"
+
+    @property
+    def upstream(self) -> str:
+        """The upstream as a URL."""
+        return f"{self.scheme}://{self.host}:{self.upstream_port}"
+
+    @property
+    def target(self) -> str:
+        """The argument of ``proxy_pass``: the upstream, without a path, so that nginx passes on the request's own."""
+        if self.resolver is None:
+            return self.upstream
+        return f"{self.scheme}://{HOST_VARIABLE}:{self.upstream_port}"
+
+    @property
+    def resolving(self) -> tuple[tuple[str, str], ...]:
+        """The directives (name and the rest) by which nginx asks a name server at run time.
+
+        With a variable nginx asks the resolver whenever the answer expires, so a recreated container is found again;
+        without it the address of the moment of loading stays until the next reload.
+        """
+        if self.resolver is None:
+            return ()
+        return ("resolver", f"{self.resolver} valid=10s"), ("set", f"{HOST_VARIABLE} {self.host}")
+
+
+def desired(
+    url: str,
+    upstream: str,
+    fragment: str,
+    *,
+    listen_port: int | None = None,
+    resolver: str | None = None,
+    read_timeout_s: int = 3600,
+    send_timeout_s: int = 3600,
+    forwarded_for: str | None = None,
+    forwarded_proto: str | None = None,
+) -> Desired:
+    """Read the options.
+
+    Args:
+        url: public WebSocket URL without the id, ``ws(s)://host[:port]/context/websocket/CentralSystemService``.
+        upstream: where SteVe listens as nginx sees it, ``http(s)://host:port``.
+        fragment: absolute path of the managed file.
+        listen_port: port on which nginx receives the requests, where it is not the port of ``url``.
+        resolver: address of a name server, with or without port.
+        read_timeout_s: seconds without a byte from SteVe after which nginx may close.
+        send_timeout_s: seconds without progress towards SteVe after which nginx may close.
+        forwarded_for: value of X-Forwarded-For: words and variables of nginx; None: nginx's own, nothing is compared.
+        forwarded_proto: value of X-Forwarded-Proto: ``http``, ``https`` or a variable; None likewise.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+    name, port, path = _split("url", url, ("ws", "wss"), {"ws": 80, "wss": 443})
+    context = path.rstrip("/")
+    if not context.endswith(ENDPOINT) or _CONTEXT.fullmatch(context[: -len(ENDPOINT)]) is None:
+        raise InputError(
+            "url",
+            f"the path of {shown(url)} does not end with {ENDPOINT}",
+            "Give the WebSocket URL without the charge box id, e.g. wss://charge.example.net/steve" + ENDPOINT + ".",
+        )
+    host, upstream_port, rest = _split("upstream", upstream, ("http", "https"), {"http": 80, "https": 443})
+    if rest not in ("", "/"):
+        advice = "nginx passes the path on as it came: leave it out."
+        raise InputError("upstream", f"{shown(upstream)} has a path", advice)
+    if resolver is not None and re.fullmatch(rf"(?:{_HOST.pattern})(?::\d{{1,5}})?", resolver) is None:
+        raise InputError("resolver", f"{shown(resolver)} is no address", "Give an address such as 127.0.0.11.")
+    if _FRAGMENT.fullmatch(fragment) is None or os.path.normpath(fragment) != fragment:
+        advice = "Give e.g. /etc/nginx/steve-websocket.conf."
+        raise InputError("fragment", f"{shown(fragment)} is no plain absolute path", advice)
+    for option, value in (("read_timeout", read_timeout_s), ("send_timeout", send_timeout_s)):
+        if not 1 <= value <= 31536000:
+            raise InputError(option, f"{value} s is not between a second and a year", "Give seconds, e.g. 3600.")
+    if listen_port is not None and not 1 <= listen_port <= 65535:
+        raise InputError("listen_port", f"{listen_port} is no TCP port", "Give a port from 1 to 65535.")
+    if forwarded_for is not None and (len(forwarded_for) > 200 or _FORWARDED_FOR.fullmatch(forwarded_for) is None):
+        raise InputError(
+            "forwarded_for",
+            f"{shown(forwarded_for) or 'nothing'} is not made of addresses and variables",
+            'Give e.g. $proxy_add_x_forwarded_for, $http_x_forwarded_for or "$http_x_forwarded_for, $remote_addr".',
+        )
+    if forwarded_proto is not None and _FORWARDED_PROTO.fullmatch(forwarded_proto) is None:
+        raise InputError(
+            "forwarded_proto",
+            f"{shown(forwarded_proto) or 'nothing'} is neither http nor https nor a variable",
+            "Give $scheme, $http_x_forwarded_proto or https.",
+        )
+    return Desired(
+        name=name.lower(),
+        port=listen_port or port,
+        context=context[: -len(ENDPOINT)],
+        scheme=urlsplit(upstream).scheme,
+        host=host,
+        upstream_port=upstream_port,
+        resolver=resolver,
+        read_timeout_s=read_timeout_s,
+        send_timeout_s=send_timeout_s,
+        fragment=fragment,
+        public_tls=urlsplit(url).scheme == "wss",
+        forwarded_for=forwarded_for,
+        forwarded_proto=forwarded_proto,
+    )
+
+
+def _split(option: str, url: str, schemes: tuple[str, ...], ports: Mapping[str, int]) -> tuple[str, int, str]:
+    """Host (IPv6 in brackets), port and path of a URL without credentials, query and fragment."""
+    advice = f"Give {schemes[0]}://host:port or {schemes[1]}://host:port" + ("…" if option == "url" else "") + "."
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InputError(option, "it is no URL", advice) from None
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    plain = parts.username is None and not parts.query and not parts.fragment
+    if parts.scheme not in schemes or _HOST.fullmatch(host) is None or not plain or re.search(r"[\s\x00-\x1f]", url):
+        raise InputError(option, "it is not such a URL", advice)
+    return host, port or ports[parts.scheme], parts.path
+
+
+def render(wanted: Desired) -> bytes:
+    """The fragment, byte for byte."""
+    lines = [
+        *(f"{name} {rest};" for name, rest in wanted.resolving),
+        # No path behind the port: nginx then passes the request's own path on, with or without a variable.
+        f"proxy_pass {wanted.target};",
+        "proxy_http_version 1.1;",
+        "proxy_set_header Upgrade $http_upgrade;",
+        'proxy_set_header Connection "upgrade";',
+        "proxy_set_header Host $host;",
+        f"proxy_set_header X-Forwarded-For {header_value(wanted.forwarded_for or '$proxy_add_x_forwarded_for')};",
+        f"proxy_set_header X-Forwarded-Proto {header_value(wanted.forwarded_proto or '$scheme')};",
+        f"proxy_read_timeout {wanted.read_timeout_s}s;",
+        f"proxy_send_timeout {wanted.send_timeout_s}s;",
+    ]
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"{MARK}\nlocation ^~ {wanted.prefix} {{\n{body}}}\n".encode("ascii")
+
+
+def header_value(text: str) -> str:
+    """A validated value as the second word of ``proxy_set_header``."""
+    return text if re.fullmatch(r"[\w.$-]+", text) else f'"{text}"'
