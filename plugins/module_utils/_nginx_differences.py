@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import Config, Directive, shown
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_forward import is_address
@@ -27,6 +27,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted impo
 
 #: The upstream: ``proxy_pass`` and what nginx needs to resolve its name.
 UPSTREAM = "upstream"
+#: Ports that a URL of an upstream need not name.
+PORTS = {"http": 80, "https": 443}
+_TARGET = re.compile(r"(https?)://([^/:]+|\[[^\]]+\])(?::(\d+))?(/.*)?")
+_WITHOUT_PATH = re.compile(r"https?://[^/]+")
 #: One directive that may stand once in a block.
 DIRECTIVE = "directive"
 #: One ``proxy_set_header``.
@@ -114,6 +118,33 @@ def _said(directive: Directive | None, skip: int = 0) -> str:
     return f"{redact_text(shown(' '.join(directive.args[skip:]))) or 'empty'} ({directive.where})"
 
 
+def settled(request: Scope, wanted: Desired) -> Desired:
+    """What is wanted, with the upstream of the location that serves the request now, where that is to be kept.
+
+    Only of a location that is there for SteVe: one for the whole site may lead to something else.
+    """
+    if not wanted.keep_upstream or not request.chain:
+        return wanted
+    serving = request.chain[-1]
+    passed = request.local("proxy_pass")
+    meant = serving.pattern.startswith(f"{wanted.context}/") or is_specific(serving, wanted)
+    if not meant or serving.directive.file == wanted.fragment or not passed or len(passed[0].args) != 1:
+        return wanted
+    match = _TARGET.fullmatch(request.evaluate(passed[0].args[0]) or "")
+    if match is None:
+        return wanted
+    scheme, host, port = match.group(1), match.group(2), match.group(3)
+    group = None if port else _group(request.config, host)
+    named, number = group[0] if group else (host, int(port) if port else PORTS[scheme])
+    # As it is written there, less a path: a group and a variable are their owner's choice, and stay.
+    raw = _WITHOUT_PATH.match(passed[0].args[0])
+    own = bool(group) or "$" in passed[0].args[0]
+    return replace(
+        wanted, scheme=scheme, host=named, upstream_port=number, resolver=None if own else wanted.resolver,
+        kept=raw.group() if raw else None,
+    )  # fmt: skip
+
+
 def _target_differences(request: Scope, wanted: Desired) -> Iterable[Difference]:
     passed = request.local("proxy_pass") if request.chain else []
     handlers = ("return", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass")
@@ -125,17 +156,20 @@ def _target_differences(request: Scope, wanted: Desired) -> Iterable[Difference]
         return
     directive = passed[0]
     target = request.evaluate(directive.args[0])
+    if target is None and wanted.keep_upstream:
+        return
     if target is None:
         text = f"the upstream of {_said(directive)} is known to a running nginx only, wanted is {wanted.upstream}"
         yield Difference(UNSURE, text)
         return
-    match = re.fullmatch(r"(https?)://([^/:]+|\[[^\]]+\])(?::(\d+))?(/.*)?", target)
+    match = _TARGET.fullmatch(target)
+    if match is None and wanted.keep_upstream:
+        return
     if match is None:
         yield Difference(UPSTREAM, f"the upstream is {_said(directive)} instead of {wanted.upstream}")
         return
     scheme, host, port, uri = match.group(1), match.group(2), match.group(3), match.group(4)
-    ports = {"http": 80, "https": 443}
-    addresses = [(host, int(port))] if port else _group(request.config, host) or [(host, ports[scheme])]
+    addresses = [(host, int(port))] if port else _group(request.config, host) or [(host, PORTS[scheme])]
     known = [(_same_host(one), number) for one, number in addresses]
     if scheme != wanted.scheme or (_same_host(wanted.host), wanted.upstream_port) not in known:
         yield Difference(UPSTREAM, f"the upstream is {_said(directive)} instead of {wanted.upstream}")

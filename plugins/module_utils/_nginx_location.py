@@ -82,6 +82,7 @@ class Settings:
         mounts: for an nginx in a container: directory as it sees it → directory on this host.
         state_dir: where the journal stands while a change is under way.
         reload: whether a running nginx is to load the change.
+        look_up_again: whether a running nginx is to load its files although nothing changes.
     """
 
     conf: str = "/etc/nginx/nginx.conf"
@@ -89,6 +90,7 @@ class Settings:
     mounts: dict[str, str] = field(default_factory=dict)
     state_dir: str = "/var/lib/chargeops.steve"
     reload: bool = True
+    look_up_again: bool = False
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Settings:
@@ -113,7 +115,12 @@ class Settings:
                 "nginx runs in a container and no directory of its configuration is named",
                 "Say where its configuration lies on this host, e.g. mounts: {/etc/nginx/conf.d: /srv/steve/nginx}.",
             )
-        return cls(options["conf"], command, dict(mounts), options["state_dir"], options["reload"])
+        if options["look_up_again"] and not options["reload"]:
+            advice = "Leave one of them out."
+            raise InputError("look_up_again", "it needs a reload, and reload is false", advice)
+        return cls(
+            options["conf"], command, dict(mounts), options["state_dir"], options["reload"], options["look_up_again"]
+        )
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -221,6 +228,8 @@ class _Run:
                 decided = self._plan(self.files, recovered)
                 if decided.changes and decided.after is not None:
                     self._carry_out(decided, decided.after)
+                elif self.settings.look_up_again:
+                    self._look_up_again(decided)
             finally:
                 self._tidy()
         return self._told(decided, recovered)
@@ -235,8 +244,8 @@ class _Run:
 
     def _told(self, decided: Plan, recovered: Sequence[str]) -> dict[str, Any]:
         return {
-            "changed": bool(decided.changes or recovered),
-            "action": decided.action,
+            "changed": bool(decided.changes or recovered or self.settings.look_up_again),
+            "action": "reload" if self.settings.look_up_again and not decided.changes else decided.action,
             "file": None if decided.file is None else shown(decided.file),
             "line": decided.line,
             "diff": diffs(decided.changes),
@@ -261,6 +270,14 @@ class _Run:
         transact(self.journal, changes, self._apply, lambda: self._proven(decided.target))
         if self.settings.reload:
             self.old_workers = self.nginx.old_workers(after)
+
+    def _look_up_again(self, decided: Plan) -> None:
+        """A reload without a change: nginx asks for the addresses of its upstreams when it loads its files."""
+        self.nginx.master(self.config)
+        self._rehearse(self.config, (), "")
+        self.nginx.reload(self.config)
+        self._proven(decided.target)
+        self.old_workers = self.nginx.old_workers(self.config)
 
     def _apply(self) -> None:
         if self.settings.reload:

@@ -37,6 +37,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_differences
     differences,
     is_specific,
     phrases,
+    settled,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_edit import lines_at_end
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_generated import generator
@@ -94,7 +95,7 @@ class Plan:
         after: the configuration as it will be, None when nothing changes.
         warnings: what the operator should know although the plan is good.
         notes: what holds after the change and no file shows.
-        target: where a proof has to knock, None when nothing changes.
+        target: where a proof has to knock, None when nothing may be changed.
         stages: the configurations between the changes, when there are several files and nginx reads each of them
             already: one less than ``changes``, each tested before the first file changes.
     """
@@ -127,6 +128,7 @@ def plan(config: Config, source: Source, wanted: Desired, fragment: bytes | None
     """
     try:
         request = _request(config, wanted)
+        wanted = settled(request, wanted)
         decided = (
             _present(request, wanted, fragment)
             or _repaired(request, source, wanted)
@@ -174,9 +176,9 @@ def _present(request: Scope, wanted: Desired, fragment: bytes | None) -> Plan | 
         return None
     mine = serving.directive.file == wanted.fragment
     if mine and fragment == render(wanted):
-        return Plan(file=serving.directive.file, line=serving.directive.line)
+        return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
     if not mine and not differences(request, wanted):
-        return Plan(file=serving.directive.file, line=serving.directive.line)
+        return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
     return None
 
 

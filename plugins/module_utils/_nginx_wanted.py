@@ -51,6 +51,8 @@ class Desired:
         public_tls: whether the public URL is ``wss``.
         forwarded_for: value of X-Forwarded-For, None where nobody asked for a certain one.
         forwarded_proto: value of X-Forwarded-Proto, likewise.
+        keep_upstream: whether the upstream of a location that is there for SteVe already stays as it is.
+        kept: that upstream, as it is written there.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Desired:
     public_tls: bool = False
     forwarded_for: str | None = None
     forwarded_proto: str | None = None
+    keep_upstream: bool = False
+    kept: str | None = None
 
     @property
     def prefix(self) -> str:
@@ -86,7 +90,7 @@ class Desired:
     def target(self) -> str:
         """The argument of ``proxy_pass``: the upstream, without a path, so that nginx passes on the request's own."""
         if self.resolver is None:
-            return self.upstream
+            return self.kept or self.upstream
         return f"{self.scheme}://{HOST_VARIABLE}:{self.upstream_port}"
 
     @property
@@ -112,6 +116,7 @@ def desired(
     send_timeout_s: int = 3600,
     forwarded_for: str | None = None,
     forwarded_proto: str | None = None,
+    keep_upstream: bool = False,
 ) -> Desired:
     """Read the options.
 
@@ -125,6 +130,7 @@ def desired(
         send_timeout_s: seconds without progress towards SteVe after which nginx may close.
         forwarded_for: value of X-Forwarded-For: words and variables of nginx; None: nginx's own, nothing is compared.
         forwarded_proto: value of X-Forwarded-Proto: ``http``, ``https`` or a variable; None likewise.
+        keep_upstream: keep the upstream of a location that is there for SteVe already.
 
     Raises:
         InputError: a value cannot be used.
@@ -177,6 +183,7 @@ def desired(
         public_tls=urlsplit(url).scheme == "wss",
         forwarded_for=forwarded_for,
         forwarded_proto=forwarded_proto,
+        keep_upstream=keep_upstream,
     )
 
 

@@ -36,7 +36,9 @@ attributes:
     details:
       - Shows the changed lines with their neighbours, secrets hidden.
   idempotent:
-    support: full
+    support: partial
+    details:
+      - Except with O(look_up_again), which is an action.
 options:
   url:
     description:
@@ -55,6 +57,12 @@ options:
       - Where SteVe listens as nginx sees it, without a path.
     type: str
     default: http://127.0.0.1:8180
+  keep_upstream:
+    description:
+      - Whether the upstream of a location that is there for SteVe already stays as it is, whatever O(upstream) says. A
+        location for the whole site is none.
+    type: bool
+    default: false
   resolver:
     description:
       - Name server that nginx asks again and again for the name in O(upstream), such as V(127.0.0.11), the one of
@@ -115,6 +123,14 @@ options:
         they close.
     type: bool
     default: true
+  look_up_again:
+    description:
+      - Whether the running nginx loads its files although nothing changes, after C(nginx -t), so that it looks up the
+        names of its upstreams again. It is what helps an nginx that keeps the address of a container that was
+        recreated.
+      - This is an action, so every run with it is a change.
+    type: bool
+    default: false
   prove_charge_box_id:
     description:
       - A charge box id that SteVe accepts. With it the module asks through nginx whether an upgrade would arrive, and
@@ -177,10 +193,10 @@ RETURN = r"""
 action:
   description:
     - What was done, or would be in check mode. C(insert) adds the location, C(replace) changes the managed file,
-      C(repair) changes an existing location where it stands.
+      C(repair) changes an existing location where it stands, C(reload) is what O(look_up_again) asks for.
   returned: success
   type: str
-  choices: [none, insert, replace, repair]
+  choices: [none, insert, replace, repair, reload]
   sample: insert
 file:
   description: The file in which the location stands or which includes it.
@@ -260,6 +276,7 @@ def argument_spec() -> dict[str, Any]:
         "url": {"type": "str", "required": True},
         "listen_port": {"type": "int"},
         "upstream": {"type": "str", "default": "http://127.0.0.1:8180"},
+        "keep_upstream": {"type": "bool", "default": False},
         "resolver": {"type": "str"},
         "read_timeout": {"type": "int", "default": 3600},
         "send_timeout": {"type": "int", "default": 3600},
@@ -270,6 +287,7 @@ def argument_spec() -> dict[str, Any]:
         "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
         "mounts": {"type": "dict", "default": {}},
         "reload": {"type": "bool", "default": True},
+        "look_up_again": {"type": "bool", "default": False},
         "prove_charge_box_id": {"type": "str"},
         "prove_connect_to": {"type": "str"},
         "prove_last_gate": {"type": "bool", "default": False},
@@ -289,13 +307,14 @@ def main() -> None:
             params["upstream"],
             params["fragment"],
             listen_port=params["listen_port"],
+            keep_upstream=params["keep_upstream"],
             resolver=params["resolver"],
             read_timeout_s=params["read_timeout"],
             send_timeout_s=params["send_timeout"],
             forwarded_for=params["forwarded_for"],
             forwarded_proto=params["forwarded_proto"],
         )
-        names = ("conf", "nginx_command", "mounts", "state_dir", "reload")
+        names = ("conf", "nginx_command", "mounts", "state_dir", "reload", "look_up_again")
         settings = Settings.from_options({name: params[name] for name in names})
         prove = None
         if params["prove_charge_box_id"] is not None:

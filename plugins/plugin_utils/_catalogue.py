@@ -393,7 +393,8 @@ CATALOGUE: tuple[Entry, ...] = (
         (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, *_NOT_LOADED), ("nginx", "compose"),
         Remedy(
             "Reload nginx (nginx -s reload). To make it resolve the name again by itself: a resolver, and the name in "
-            "a variable: set $steve app:8180; proxy_pass http://$steve;.", "operator",
+            "a variable: set $steve app:8180; proxy_pass http://$steve; nginx_websocket_resolver does that.",
+            "nginx_websocket", _TO_NGINX,
         ),
     ),
     Entry(
@@ -404,7 +405,7 @@ CATALOGUE: tuple[Entry, ...] = (
         ("nginx", "log"),
         Remedy(
             "Raise it above the ping interval: proxy_read_timeout 3600s. Connections that are open keep the old limit "
-            "until they close.", "operator",
+            "until they close.", "nginx_websocket", _TO_NGINX,
         ),
     ),
     Entry(

@@ -40,7 +40,8 @@ REPAIRS = (
     Repair(
         "nginx_websocket", "nginx",
         "The location of the WebSocket path in nginx's server block for the public URL is put in or corrected: tested "
-        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails.",
+        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails. Where it is "
+        "right and nginx only keeps an old address, nginx is reloaded.",
     ),
     Repair(
         "app_env", "env",

@@ -21,6 +21,8 @@ from tests.stack.engine import client_env
 from tests.stack.shell import run
 from tests.unit.env_files import FILES, NASTY, values
 
+# Where docker compose is not there it comes with the images of the stacks.
+pytestmark = pytest.mark.xdist_group("stack")
 PROJECT = "services: {app: {image: none, env_file: [app.env]}}\n"
 
 

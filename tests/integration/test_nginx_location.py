@@ -12,6 +12,7 @@ import random
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -674,3 +675,46 @@ def test_ansible_predicts_changes_and_is_done(case: Case, tmp_path: Path) -> Non
     assert refused["failed"] is True
     assert refused["msg"].endswith("Nothing was changed.")
     assert refused["error"]["code"] == "nginx-not-changed"
+
+
+# -- a reload that looks names up again --------------------------------------------------------------------------------
+
+
+def workers(nginx: LocalNginx) -> set[str]:
+    """Process ids of its workers."""
+    assert nginx.process is not None
+    pid = nginx.process.pid
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def test_a_reload_without_a_change_is_tested_first_proven_and_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.run()
+    before = case.nginx.snapshot()
+    case.settings = replace(case.settings, look_up_again=True)
+    old = workers(case.nginx)
+    predicted = case.run(check_mode=True)
+    assert workers(case.nginx) == old
+    knocks: list[str] = []
+    done = case.run(prove=lambda target: knocks.append(target.connect_to))
+    for result in (predicted, done):
+        assert (result["changed"], result["action"], result["diff"]) == (True, "reload", [])
+    assert workers(case.nginx).isdisjoint(old)
+    assert knocks == [f"127.0.0.1:{case.nginx.port}"]
+    assert case.nginx.snapshot() == before
+    monkeypatch.setattr(_nginx_location, "PROOF_DEADLINE_S", 0.0)
+    with pytest.raises(SteveError, match="refused through nginx"):
+        case.run(prove=refusing)
+
+
+def refusing(target: Any) -> None:
+    raise SteveError("prove", target.url, "it was refused through nginx", "")
+
+
+def test_a_reload_is_not_tried_with_files_that_nginx_refuses(case: Case) -> None:
+    case.run()
+    (case.nginx.sites / "other.conf").write_text("nonsense;\n")
+    old = workers(case.nginx)
+    case.settings = replace(case.settings, look_up_again=True)
+    with pytest.raises(SteveError):
+        case.run()
+    assert workers(case.nginx) == old

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_look import Look
 
 from tests.integration.test_diagnose_faults import diagnose, mend
+from tests.integration.test_remediate import remediate
 from tests.stack import nginx
 from tests.stack.fixtures import Stacks
 from tests.stack.project import ENDPOINT, PUBLIC_NAME, Stack
@@ -51,16 +52,20 @@ def moved(stack: Stack) -> Iterator[None]:
         mend(stack)
 
 
-def test_a_stale_upstream_is_named_until_nginx_is_reloaded(stacks: Stacks) -> None:
+def test_a_stale_upstream_is_named_and_a_reload_repairs_it(stacks: Stacks) -> None:
     stack = stacks("3.14.1", "network")
     stack.nginx(site(stack, resolve=False))
     with moved(stack):
         run = diagnose(stack)
         assert run.found() == [("proxy-stale-upstream", "proxy")], run.output
         assert "looked up once" in run.output
-        stack.in_target("nginx", "-s", "reload")
-        time.sleep(1)
-        assert diagnose(stack).found() == []
+        predicted = remediate(stack, "--check", nginx_websocket_resolver="")
+        assert predicted.code == 0 and predicted.recap[stack.name]["changed"] == 1, predicted.output
+        assert diagnose(stack).found() == [("proxy-stale-upstream", "proxy")]
+        repaired = remediate(stack, nginx_websocket_resolver="")
+        assert repaired.code == 0 and repaired.found() == [], repaired.output
+        assert repaired.recap[stack.name]["changed"] == 1
+        assert remediate(stack, nginx_websocket_resolver="").recap[stack.name]["changed"] == 0
 
 
 def test_a_resolver_variable_follows_and_stays_silent(stacks: Stacks) -> None:

@@ -494,3 +494,59 @@ def test_on_random_configurations_only_the_location_changes(
     for key, (name, args) in zip(map(str, names), now[0], strict=True):
         if changed.get(key, (name, args)) != (name, args):
             assert args == good.get(name, headers.get(args[0]))
+
+
+# -- an upstream that stays --------------------------------------------------------------------------------------------
+
+KEEP = wanted(keep_upstream=True)
+GROUP = "upstream pool { server 10.0.0.1:8180; server 10.0.0.2:8180; }\n"
+
+
+@pytest.mark.parametrize(
+    ("passed", "before"),
+    [
+        ("http://app:8180", ""),
+        ("http://app", ""),
+        ("https://steve.internal:8443", ""),
+        ("http://pool", GROUP),
+        ("http://$up:8180", "map $host $up { default app; }\n"),
+        ("http://unix:/run/steve.sock", ""),
+    ],
+)
+def test_an_upstream_that_nobody_named_stays_as_it_is_written(passed: str, before: str) -> None:
+    broken = site(GOOD.replace("http://127.0.0.1:8180", passed).replace('"upgrade"', "close"), before=before)
+    after = repaired(source(broken), KEEP).files
+    assert after == {MAIN: broken.replace("Connection close", 'Connection "upgrade"').encode()}
+
+
+@pytest.mark.parametrize(("passed", "before"), [("http://app:8180", ""), ("http://pool", GROUP)])
+def test_a_path_behind_an_upstream_that_stays_goes(passed: str, before: str) -> None:
+    broken = site(GOOD.replace("http://127.0.0.1:8180", f"{passed}/other/"), before=before)
+    assert repaired(source(broken), KEEP).files == {MAIN: broken.replace("/other/", "").encode()}
+
+
+def test_an_upstream_that_stays_is_resolved_again_when_that_is_asked_for() -> None:
+    broken = site(GOOD.replace("http://127.0.0.1:8180", "http://app:8180"))
+    after = repaired(source(broken), wanted(keep_upstream=True, resolver="127.0.0.11")).files[MAIN].decode()
+    assert "set $steve_websocket_host app;" in after and "proxy_pass http://$steve_websocket_host:8180;" in after
+
+
+def test_a_group_that_stays_is_not_gone_past_by_a_resolver() -> None:
+    good = site(GOOD.replace("http://127.0.0.1:8180", "http://pool"), before=GROUP)
+    assert planned(source(good), wanted(keep_upstream=True, resolver="127.0.0.11")).action == "none"
+
+
+@pytest.mark.parametrize(
+    ("location", "upstream"),
+    [("location /steve/", "http://app:8180"), ("location /", "http://127.0.0.1:8180")],
+)
+def test_a_new_location_takes_the_upstream_of_steves_pages_and_no_other(location: str, upstream: str) -> None:
+    files = source(site(f"{location} {{ proxy_pass http://app:8180; }}"))
+    decided = planned(files, KEEP)
+    assert decided.action == "insert"
+    assert f"proxy_pass {upstream};".encode() in decided.changes[0].after
+
+
+def test_without_that_the_upstream_is_the_one_that_was_named() -> None:
+    broken = site(GOOD.replace("http://127.0.0.1:8180", "http://app:8180"))
+    assert repaired(source(broken)).files == {MAIN: site(GOOD).encode()}
