@@ -270,6 +270,8 @@ def _repaired(request: Scope, source: Source, wanted: Desired) -> Plan | None:
         edits = repair(request, wanted, found)
     except UnsureError as unsure:
         raise _conflict(serving, wanted, found, unsure.args[0]) from unsure
+    if not edits:
+        raise _conflict(serving, wanted, found, "no directive could be found that makes it so")
     paths = list(dict.fromkeys(edit.path for edit in edits))
     changes = []
     for path in paths:
