@@ -25,18 +25,19 @@ def arguments_replaced(directive: Directive, new: bytes, keep: int = 0) -> Edit 
 
 
 def lines_behind(data: bytes, directive: Directive, lines: Sequence[bytes]) -> Edit:
-    """Directives directly behind another one, on lines of their own where that one has a line of its own.
+    """Directives directly behind another one; on lines of their own unless something stands around that one.
 
     Args:
         data: the file of ``directive``.
         lines: the directives, without indentation and line end.
     """
     line_start = data.rfind(b"\n", 0, directive.start) + 1
+    before = data[line_start : directive.start]
     rest = _REST_OF_LINE.match(data, directive.end)
-    if rest is None or data[line_start : directive.start].strip():
+    if rest is None or b"{" in before:
         return Edit(directive.file, directive.end, directive.end, b"".join(b" " + line for line in lines))
     newline = b"\r\n" if rest.group().endswith(b"\r\n") else b"\n"
-    indent = data[line_start : directive.start]
+    indent = before[: len(before) - len(before.lstrip(b" \t"))]
     return Edit(directive.file, rest.end(), rest.end(), b"".join(indent + line + newline for line in lines))
 
 

@@ -45,7 +45,8 @@ GENERATORS = (
     ),
     # https://github.com/nginx-proxy/nginx-proxy/blob/main/nginx.tmpl
     (
-        "nginx-proxy (docker-gen)", None, r'# nginx-proxy version : |# nginx-proxy$|## Can be connect(?:ed)? with "',
+        "nginx-proxy (docker-gen)", None,
+        r'# nginx-proxy version : |# Networks available to the container (?:label|runn)|## Can be connected with "',
         "put the location into the file of /etc/nginx/vhost.d that is named after the host",
     ),
     # https://github.com/kubernetes/ingress-nginx/blob/main/rootfs/etc/nginx/template/nginx.tmpl

@@ -236,7 +236,8 @@ class _Run:
 
     def _plan(self, files: Files, recovered: Sequence[str]) -> Plan:
         config = load(self.settings.conf, files)
-        decided = plan(config, files, self.wanted, files.read_optional(self.wanted.fragment))
+        site = None if self.wanted.site is None else files.read_optional(self.wanted.site.path)
+        decided = plan(config, files, self.wanted, files.read_optional(self.wanted.fragment), site)
         if decided.refusal is not None:
             raise NotChangedError(self.settings.conf, decided.refusal, recovered)
         self.config = config
@@ -323,8 +324,9 @@ class _Run:
     # -- places ----------------------------------------------------------------------------------------------
 
     def _rehearsal_directory(self) -> str:
-        """The main file's directory as nginx sees it, or the fragment's where only that is on this host."""
-        for path in (self.settings.conf, self.wanted.fragment):
+        """The main file's directory as nginx sees it, or a managed file's where only that is on this host."""
+        site = [] if self.wanted.site is None else [self.wanted.site.path]
+        for path in (self.settings.conf, self.wanted.fragment, *site):
             directory = os.path.dirname(path)
             here = self.files.host_path(directory)
             if here is not None and os.path.isdir(here):

@@ -50,6 +50,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     redact_text,
     scope,
     select_server,
+    servers,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
     ENDPOINT,
@@ -57,7 +58,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted impo
     PING_INTERVAL_S,
     PING_MARGIN_S,
     Desired,
+    Site,
     render,
+    render_site,
 )
 
 _DIFF_LINES = 3
@@ -85,8 +88,8 @@ class Plan:
     """The decision.
 
     Attributes:
-        action: ``none`` | ``insert`` (location was not there) | ``replace`` (the fragment changes) | ``repair`` (an
-            existing location changes where it stands).
+        action: ``none`` | ``insert`` (location was not there) | ``replace`` (the managed file changes) | ``repair``
+            (an existing location changes where it stands).
         changes: whole files, in the order in which they must be written (what is included before who includes it).
         edits: the same as byte ranges of existing files.
         file: where the location or its include line stands.
@@ -117,7 +120,9 @@ class _RefusedError(Exception):
     """A reason not to change anything, as sentences."""
 
 
-def plan(config: Config, source: Source, wanted: Desired, fragment: bytes | None) -> Plan:
+def plan(
+    config: Config, source: Source, wanted: Desired, fragment: bytes | None, site: bytes | None = None
+) -> Plan:
     """Compare and decide.
 
     Args:
@@ -125,25 +130,96 @@ def plan(config: Config, source: Source, wanted: Desired, fragment: bytes | None
         source: where it was read from, to look at the configuration as it would be.
         wanted: what is wanted.
         fragment: present content of the managed file, None when there is none.
+        site: present content of the file with a server block of our own, likewise.
     """
     try:
-        request = _request(config, wanted)
-        wanted = settled(request, wanted)
-        decided = (
-            _present(request, wanted, fragment)
-            or _repaired(request, source, wanted)
-            or _write(request, source, wanted, fragment)
-        )
+        if config.errors:
+            what = config.errors[0].sentence()
+            raise _RefusedError(f"The nginx configuration could not be read as a whole: {what}")
+        decided = _own_site(config, source, wanted, site)
+        if decided is None:
+            request = _request(config, wanted)
+            wanted = settled(request, wanted)
+            decided = (
+                _present(request, wanted, fragment)
+                or _repaired(request, source, wanted)
+                or _write(request, source, wanted, fragment)
+            )
     except _RefusedError as refused:
         return Plan(refusal=f"{refused} Nothing was changed.")
     notes = _notes(decided.after or config, wanted, bool(decided.changes))
     return replace(decided, notes=(*decided.notes, *notes))
 
 
+def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | None) -> Plan | None:
+    """The plan for a server block of our own, None where none is wanted or another block is for the name."""
+    site = wanted.site
+    if site is None:
+        return None
+    selection = select_server(config, wanted.name, wanted.port)
+    if selection.by in ("name", "ambiguous") and any(one.directive.file != site.path for one in selection.candidates):
+        return None
+    if present is not None and not present.startswith(MARK.encode("ascii")):
+        raise _RefusedError(
+            f"The file {shown(site.path)} exists and is not this collection's. Move it away, or choose another name "
+            "with the option site."
+        )
+    users = _users(config, site.path)
+    in_http = [one for http in config.top() if http.name == "http" for one in config.inside(http)]
+    if len(users) != 1 or users[0] not in in_http:
+        raise _RefusedError(
+            f"The file {shown(site.path)} has to be brought by exactly one include of the http block, and there "
+            f"{'is none' if not users else 'is another'}. Choose a file in a directory that nginx includes, such as "
+            "/etc/nginx/conf.d/steve.conf."
+        )
+    text = render_site(wanted, site, _addresses(config, wanted, site))
+    if present == text:
+        return Plan(file=site.path, line=2)
+    after = load(config.main, Overlay(source, {site.path: text}))
+    obstacle = _obstacle(after, wanted, site.path, wanted.prefix)
+    server = select_server(after, wanted.name, wanted.port).server
+    if obstacle is not None or server is None:
+        raise _RefusedError(f"The server block of {shown(site.path)} would not act: {obstacle}.")
+    return Plan(
+        action="insert" if present is None else "replace",
+        changes=(FileChange(site.path, present, text),),
+        file=site.path,
+        line=2,
+        after=after,
+        warnings=tuple(_warnings(after, wanted)),
+        target=_target(scope(after, server, wanted.name, wanted.port, wanted.path), wanted),
+    )
+
+
+def _addresses(config: Config, wanted: Desired, site: Site) -> list[str]:
+    """Where a block of our own has to listen: nginx looks for names only among those of the address that was dialled.
+
+    Raises:
+        _RefusedError: others speak TLS on the port and this one would not, or the other way round.
+    """
+    others = [
+        (server, listen)
+        for server in servers(config)
+        for listen in server.listens
+        if server.directive.file != site.path and listen.address != "unix"
+    ]
+    here = [(server, listen) for server, listen in others if listen.covers(wanted.port)]
+    for server, listen in here:
+        if listen.ssl != (site.certificate is not None):
+            raise _RefusedError(
+                f"Port {wanted.port} speaks {'TLS' if listen.ssl else 'no TLS'} ({server.where}), and the server block "
+                f"of {shown(site.path)} would speak {'none' if listen.ssl else 'TLS'}. "
+                f"{'Give certificate and certificate_key' if listen.ssl else 'Leave out the certificate'}, or choose "
+                "another port."
+            )
+    if here:
+        return list(dict.fromkeys(listen.address for _server, listen in here))
+    # Where another server block listens on IPv6 the host has it; nginx does not start with it on a host without.
+    return ["*", "[::]"] if any(listen.address.startswith("[") for _server, listen in others) else ["*"]
+
+
 def _request(config: Config, wanted: Desired) -> Scope:
     """The public request as nginx treats it now."""
-    if config.errors:
-        raise _RefusedError(f"The nginx configuration could not be read as a whole: {config.errors[0].sentence()}")
     selection = select_server(config, wanted.name, wanted.port)
     server = selection.server
     if server is None:
@@ -196,6 +272,8 @@ def _repaired(request: Scope, source: Source, wanted: Desired) -> Plan | None:
         edits = repair(request, wanted, found)
     except UnsureError as unsure:
         raise _conflict(serving, wanted, found, unsure.args[0]) from unsure
+    if not edits:
+        raise _conflict(serving, wanted, found, "no directive could be found that makes it so")
     paths = list(dict.fromkeys(edit.path for edit in edits))
     changes = []
     for path in paths:

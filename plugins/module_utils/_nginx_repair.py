@@ -171,14 +171,16 @@ class _Repair:
         data = self.request.config.files[self.location.file].data
         headers = [one for one in block.directives if one.name == "proxy_set_header"]
         passed = [one for one in block.directives if one.name == "proxy_pass"]
-        behind_header = (headers or passed or [None])[-1]
-        behind_pass = (passed or headers or [None])[-1]
+        behind_header = next(reversed([*passed, *headers]), None)
+        behind_pass = next(reversed([*headers, *passed]), None)
         if behind_header is behind_pass:
             groups = [(behind_pass, [*self.others, *self.headers])]
         else:
             groups = [(behind_pass, self.others), (behind_header, self.headers)]
         for anchor, lines in groups:
-            if lines and anchor is None:
+            if not lines:
+                continue
+            if anchor is None:
                 yield lines_at_end(data, self.location.file, block, lines)
-            elif lines and anchor is not None:
+            else:
                 yield lines_behind(data, anchor, lines)

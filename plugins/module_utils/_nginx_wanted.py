@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import shown
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import quote, shown
 
 #: First line of every fragment; a file without it is somebody's own and is never overwritten.
 MARK = "# Managed by Ansible (chargeops.steve.steve_nginx_location): changes made here are lost."
@@ -31,6 +31,21 @@ _CONTEXT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _FRAGMENT = re.compile(r"/[^\x00-\x1f\x7f*?\[\]\"'\\;{}$#]+")
 _FORWARDED_FOR = re.compile(r"(?:[A-Za-z0-9.:_]|\$[A-Za-z_][A-Za-z0-9_]*|(?<=[^, ]),? (?=[^, ]))+")
 _FORWARDED_PROTO = re.compile(r"https?|\$[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A file with a server block of our own, for a name that no other block is for.
+
+    Attributes:
+        path: of the managed file, as nginx sees it.
+        certificate: file with the chain, None for a block without TLS.
+        certificate_key: file with its key, None likewise.
+    """
+
+    path: str
+    certificate: str | None = None
+    certificate_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class Desired:
         forwarded_proto: value of X-Forwarded-Proto, likewise.
         keep_upstream: whether the upstream of a location that is there for SteVe already stays as it is.
         kept: that upstream, as it is written there.
+        site: the server block to make where none is for the name, None to make none.
     """
 
     name: str
@@ -70,6 +86,7 @@ class Desired:
     forwarded_proto: str | None = None
     keep_upstream: bool = False
     kept: str | None = None
+    site: Site | None = None
 
     @property
     def prefix(self) -> str:
@@ -117,6 +134,7 @@ def desired(
     forwarded_for: str | None = None,
     forwarded_proto: str | None = None,
     keep_upstream: bool = False,
+    site: Site | None = None,
 ) -> Desired:
     """Read the options.
 
@@ -131,6 +149,7 @@ def desired(
         forwarded_for: value of X-Forwarded-For: words and variables of nginx; None: nginx's own, nothing is compared.
         forwarded_proto: value of X-Forwarded-Proto: ``http``, ``https`` or a variable; None likewise.
         keep_upstream: keep the upstream of a location that is there for SteVe already.
+        site: the server block to make where none is for the name.
 
     Raises:
         InputError: a value cannot be used.
@@ -149,9 +168,9 @@ def desired(
         raise InputError("upstream", f"{shown(upstream)} has a path", advice)
     if resolver is not None and re.fullmatch(rf"(?:{_HOST.pattern})(?::\d{{1,5}})?", resolver) is None:
         raise InputError("resolver", f"{shown(resolver)} is no address", "Give an address such as 127.0.0.11.")
-    if _FRAGMENT.fullmatch(fragment) is None or os.path.normpath(fragment) != fragment:
-        advice = "Give e.g. /etc/nginx/steve-websocket.conf."
-        raise InputError("fragment", f"{shown(fragment)} is no plain absolute path", advice)
+    _plain_path("fragment", fragment, "/etc/nginx/steve-websocket.conf")
+    if site is not None:
+        _check_site(site, tls_here=urlsplit(url).scheme == "wss" and listen_port is None)
     for option, value in (("read_timeout", read_timeout_s), ("send_timeout", send_timeout_s)):
         if not 1 <= value <= 31536000:
             raise InputError(option, f"{value} s is not between a second and a year", "Give seconds, e.g. 3600.")
@@ -184,7 +203,44 @@ def desired(
         forwarded_for=forwarded_for,
         forwarded_proto=forwarded_proto,
         keep_upstream=keep_upstream,
+        site=site,
     )
+
+
+def site_options(path: str | None, certificate: str | None, certificate_key: str | None) -> Site | None:
+    """Read the options of a site; None where none is wanted.
+
+    Raises:
+        InputError: a certificate for no site.
+    """
+    if path is not None:
+        return Site(path, certificate, certificate_key)
+    if certificate is not None or certificate_key is not None:
+        advice = "Give site as well; the certificate of an existing server block is its owner's."
+        raise InputError("certificate", "there is no site that it could be for", advice)
+    return None
+
+
+def _plain_path(option: str, path: str, example: str) -> None:
+    if _FRAGMENT.fullmatch(path) is None or os.path.normpath(path) != path:
+        raise InputError(option, f"{shown(path)} is no plain absolute path", f"Give e.g. {example}.")
+
+
+def _check_site(site: Site, tls_here: bool) -> None:
+    """``tls_here``: nothing says that TLS might end elsewhere."""
+    _plain_path("site", site.path, "/etc/nginx/conf.d/steve.conf")
+    for option, path in (("certificate", site.certificate), ("certificate_key", site.certificate_key)):
+        if path is not None:
+            _plain_path(option, path, "/etc/ssl/steve.pem")
+    if (site.certificate is None) != (site.certificate_key is None):
+        missing = "certificate" if site.certificate is None else "certificate_key"
+        raise InputError(missing, "it is missing", "Give certificate and certificate_key, or neither.")
+    if tls_here and site.certificate is None:
+        raise InputError(
+            "certificate",
+            "the URL is wss and the site would have no TLS",
+            "Give certificate and certificate_key, or listen_port where TLS ends in front of nginx.",
+        )
 
 
 def _split(option: str, url: str, schemes: tuple[str, ...], ports: Mapping[str, int]) -> tuple[str, int, str]:
@@ -205,6 +261,27 @@ def _split(option: str, url: str, schemes: tuple[str, ...], ports: Mapping[str, 
 
 def render(wanted: Desired) -> bytes:
     """The fragment, byte for byte."""
+    return f"{MARK}\n{_location(wanted)}".encode("ascii")
+
+
+def render_site(wanted: Desired, site: Site, addresses: Sequence[str]) -> bytes:
+    """The file with the server block, byte for byte: the WebSocket path and nothing else.
+
+    Args:
+        addresses: where it listens, ``*`` for every IPv4 address.
+    """
+    tls = " ssl" if site.certificate is not None else ""
+    places = [str(wanted.port) if address == "*" else f"{address}:{wanted.port}" for address in addresses]
+    lines = [*(f"listen {place}{tls};" for place in places), f"server_name {wanted.name};"]
+    if site.certificate is not None and site.certificate_key is not None:
+        lines.append(f"ssl_certificate {quote(site.certificate)};")
+        lines.append(f"ssl_certificate_key {quote(site.certificate_key)};")
+    lines += [*_location(wanted).splitlines(), "location / {", "    return 404;", "}"]
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"{MARK}\nserver {{\n{body}}}\n".encode("utf-8", "surrogateescape")
+
+
+def _location(wanted: Desired) -> str:
     lines = [
         *(f"{name} {rest};" for name, rest in wanted.resolving),
         # No path behind the port: nginx then passes the request's own path on, with or without a variable.
@@ -219,7 +296,7 @@ def render(wanted: Desired) -> bytes:
         f"proxy_send_timeout {wanted.send_timeout_s}s;",
     ]
     body = "".join(f"    {line}\n" for line in lines)
-    return f"{MARK}\nlocation ^~ {wanted.prefix} {{\n{body}}}\n".encode("ascii")
+    return f"location ^~ {wanted.prefix} {{\n{body}}}\n"
 
 
 def header_value(text: str) -> str:

@@ -104,6 +104,22 @@ options:
         block must not match it.
     type: str
     default: /etc/nginx/steve-websocket.conf
+  site:
+    description:
+      - A managed file, as nginx sees it, for a server block of its own where no server block is for the name in
+        O(url), such as V(/etc/nginx/conf.d/steve.conf). An C(include) of the C(http) block must bring it, and its
+        directory must exist. The block holds the location and answers 404 to everything else. It listens where the
+        other server blocks of its port do.
+      - Where another server block is for the name, the location goes there, and this option does nothing.
+    type: str
+  certificate:
+    description:
+      - File with the certificate chain for O(site), as nginx sees it. With it the server block speaks TLS.
+    type: str
+  certificate_key:
+    description:
+      - File with the key of O(certificate), as nginx sees it.
+    type: str
   nginx_command:
     description:
       - How nginx is called. With O(mounts) everything before the last word also runs C(cat) and C(sh) where nginx runs,
@@ -187,6 +203,17 @@ EXAMPLES = r"""
     nginx_command: "{{ steve_nginx_command }}"
     mounts: "{{ steve_nginx_mounts }}"
     fragment: "{{ steve_nginx_fragment }}"
+
+# steve_certificate: /etc/ssl/charge.pem, steve_certificate_key: /etc/ssl/private/charge.key
+# steve_nginx_site: /etc/nginx/conf.d/steve.conf
+
+- name: A server block of its own, where none is for the public name
+  chargeops.steve.steve_nginx_location:
+    url: "{{ steve_public_ws_url }}"
+    upstream: "{{ steve_upstream }}"
+    site: "{{ steve_nginx_site }}"
+    certificate: "{{ steve_certificate }}"
+    certificate_key: "{{ steve_certificate_key }}"
 """
 
 RETURN = r"""
@@ -267,7 +294,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.chargeops.steve.plugins.module_utils import _options
 from ansible_collections.chargeops.steve.plugins.module_utils._door import run
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import Settings, ensure, prover
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import desired
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import desired, site_options
 
 
 def argument_spec() -> dict[str, Any]:
@@ -284,6 +311,10 @@ def argument_spec() -> dict[str, Any]:
         "forwarded_proto": {"type": "str"},
         "conf": {"type": "str", "default": "/etc/nginx/nginx.conf"},
         "fragment": {"type": "str", "default": "/etc/nginx/steve-websocket.conf"},
+        "site": {"type": "str"},
+        "certificate": {"type": "str"},
+        # The name of a file; the key itself never comes here.
+        "certificate_key": {"type": "str", "no_log": False},
         "nginx_command": {"type": "list", "elements": "str", "default": ["nginx"]},
         "mounts": {"type": "dict", "default": {}},
         "reload": {"type": "bool", "default": True},
@@ -313,6 +344,7 @@ def main() -> None:
             send_timeout_s=params["send_timeout"],
             forwarded_for=params["forwarded_for"],
             forwarded_proto=params["forwarded_proto"],
+            site=site_options(params["site"], params["certificate"], params["certificate_key"]),
         )
         names = ("conf", "nginx_command", "mounts", "state_dir", "reload", "look_up_again")
         settings = Settings.from_options({name: params[name] for name in names})

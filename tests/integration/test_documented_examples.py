@@ -50,13 +50,14 @@ class World:
         self.ca.write_text(made.root.pem)
         (directory / "docker-compose.app.env").write_text("AUTH_USER=admin\nOLD_SETTING=1\n")
 
-    def nginx(self, name: str, *parts: str, inside: bool = False) -> LocalNginx:
-        """A private nginx with TLS for the public name."""
+    def nginx(self, name: str, *parts: str, inside: bool = False, serves: str = NAME) -> LocalNginx:
+        """A private nginx with TLS for the public name, or another one."""
         seen = self.directory / name / "inside" if inside else None
         made = LocalNginx(self.directory / name / "etc", seen)
         if seen:
             seen.symlink_to(made.sites)
-        path = made.site(f"ssl_certificate {self.certificate};", f"ssl_certificate_key {self.key};", *parts)
+        own = (f"ssl_certificate {self.certificate};", f"ssl_certificate_key {self.key};")
+        path = made.site(*own, *parts, name=serves)
         path.write_text(path.read_text().replace(f":{made.port};", f":{made.port} ssl;"))
         made.start()
         self.life.callback(made.stop)
@@ -121,6 +122,7 @@ def steve_info(world: World) -> list[Setting]:
 def steve_nginx_location(world: World) -> list[Setting]:
     host, there = world.nginx("host", SITE), world.nginx("container", SITE, inside=True)
     inside = there.directory.parent / "inside"
+    nameless = world.nginx("nameless", SITE, serves="other.example.net")
 
     def shared(nginx: LocalNginx) -> dict[str, Any]:
         state = str(nginx.directory.parent / "state")
@@ -140,6 +142,14 @@ def steve_nginx_location(world: World) -> list[Setting]:
         Setting(
             {"steve_public_ws_url": world.url(there), **container}, shared(there),
             proves=lambda result: result["file"] == str(inside / "site.conf"),
+        ),
+        Setting(
+            {
+                "steve_public_ws_url": world.url(nameless), "steve_nginx_site": str(nameless.sites / "steve.conf"),
+                "steve_certificate": str(world.certificate), "steve_certificate_key": str(world.key),
+            },
+            shared(nameless),
+            proves=lambda result: result["file"] == str(nameless.sites / "steve.conf"),
         ),
     ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,10 +29,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import NotChangedError, Settings, ensure
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Target
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, desired
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, Site, desired
 from ansible_collections.chargeops.steve.plugins.module_utils._transaction import TransactionError
 
-from tests.integration.local_nginx import NAME, LocalNginx, Upstream, ask, status, upstream
+from tests import certificates
+from tests.integration.local_nginx import NAME, PATH, UPGRADE, LocalNginx, Upstream, ask, status, upstream
 from tests.integration.one_task import changed_lines, task
 from tests.stack.project import free_port
 from tests.unit.killing import CountedOs, killed
@@ -250,6 +252,56 @@ def test_inherited_headers_stay_in_force(nginx: LocalNginx, steve: Upstream) -> 
     assert status(nginx.port) == 101
     _line, headers = steve.requests[-1]
     assert (headers["x-site"], headers["host"]) == ("a b", NAME)
+
+
+# -- a server block of our own ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_name_that_no_block_is_for_gets_one_and_loses_it_when_the_proof_fails(
+    nginx: LocalNginx, steve: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    monkeypatch.setattr(_nginx_location, "PROOF_DEADLINE_S", 1.0)
+    made = certificates.family(NAME)
+    certificate, key = certificates.written(tmp_path, made.leaf, made.intermediate)
+    other = nginx.site(f"ssl_certificate {certificate};", f"ssl_certificate_key {key};", *SITE, name="other.test")
+    if tls:
+        other.write_text(other.read_text().replace(f":{nginx.port};", f":{nginx.port} ssl;"))
+    nginx.start()
+    case = Case(nginx, steve)
+    managed = nginx.sites / "steve.conf"
+    trusting = ssl.create_default_context(cadata=made.root.pem)
+
+    def answered() -> int:
+        connection: socket.socket = socket.create_connection(("127.0.0.1", nginx.port), timeout=5)
+        with trusting.wrap_socket(connection, server_hostname=NAME) if tls else connection as stream:
+            stream.sendall(f"GET {PATH} HTTP/1.1\r\n{UPGRADE}".encode())
+            return int(stream.recv(4096).split()[1])
+
+    options = {
+        "url": f"{'wss' if tls else 'ws'}://{NAME}:{nginx.port}/steve/websocket/CentralSystemService",
+        "site": Site(str(managed), str(certificate), str(key)) if tls else Site(str(managed)),
+    }
+
+    seen: list[int] = []
+
+    def refuse(target: Target) -> None:
+        assert target.url.startswith("wss:" if tls else "ws:")
+        seen.append(answered())
+        raise SteveError("prove", "proxy", "not today", "")
+
+    before = {path: known[:3] for path, known in nginx.snapshot().items()}
+    with pytest.raises(TransactionError, match="not today"):
+        case.run(prove=refuse, **options)
+    assert 101 in seen  # an old worker may answer for a moment
+    assert {path: known[:3] for path, known in nginx.snapshot().items()} == before
+    predicted = case.run(check_mode=True, **options)
+    assert case.run(**options) == {**predicted, "old_workers": 0}
+    assert (predicted["action"], predicted["file"]) == ("insert", str(managed))
+    assert answered() == 101
+    assert nginx.snapshot().keys() - before.keys() == {str(managed)}
+    assert case.run(**options)["changed"] is False
+    assert case.run(read_timeout_s=7200, **options)["action"] == "replace"
 
 
 # -- when something fails --------------------------------------------------------------------------------------------

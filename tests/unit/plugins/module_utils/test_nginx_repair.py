@@ -143,6 +143,16 @@ def test_headers_that_were_inherited_stay_in_force() -> None:
     assert after == broken.replace("# the app\n", "# the app\n" + added)
 
 
+def test_a_secret_header_of_the_same_file_is_copied_and_not_shown() -> None:
+    own = "    location /steve/websocket/ {\n        proxy_pass http://127.0.0.1:8180;\n    }\n"
+    files = source(site("proxy_set_header Authorization 'Basic c2VjcmV0';", own))
+    assert repaired(files).files[MAIN].count(b"proxy_set_header Authorization 'Basic c2VjcmV0';") == 2
+    decided = planned(files)
+    told = f"{diffs(decided.changes)} {decided.notes}"
+    assert "c2VjcmV0" not in told
+    assert "proxy_set_header Authorization (value hidden)" in told
+
+
 def test_values_of_outer_levels_stay_and_are_overridden_in_the_location_alone() -> None:
     outer = "proxy_http_version 1.0;\nproxy_read_timeout 30s;\nproxy_pass_request_headers off;\n"
     own = "".join(
