@@ -173,8 +173,9 @@ def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | 
             "/etc/nginx/conf.d/steve.conf."
         )
     text = render_site(wanted, site, _addresses(config, wanted, site))
-    if present == text:
-        return Plan(file=site.path, line=2)
+    if present == text and selection.server is not None:
+        request = scope(config, selection.server, wanted.name, wanted.port, wanted.path)
+        return Plan(file=site.path, line=2, target=_target(request, wanted))
     after = load(config.main, Overlay(source, {site.path: text}))
     obstacle = _obstacle(after, wanted, site.path, wanted.prefix)
     server = select_server(after, wanted.name, wanted.port).server
