@@ -92,10 +92,10 @@ def test_a_clock_that_is_ten_minutes_wrong(stacks: Stacks, offset: int) -> None:
     assert "600 s " + ("ahead" if offset > 0 else "behind") in run.output
 
 
-def sessions(url: str, count: int, *messages: str) -> None:
+def sessions(url: str, count: int, *messages: str, box: str = "CP1") -> None:
     """Sessions one after the other that say something and end."""
     for _index in range(count):
-        with connect(f"{url}/CP1", subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
+        with connect(f"{url}/{box}", subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
             for message in messages:
                 socket.send(message)
                 while json.loads(socket.recv(10))[0] != 3:

@@ -94,7 +94,8 @@ def followed(*steps: str, asked: str = "CP-1", held: float = 2.5, ended: str = "
         follower.done(number - len(steps) + 1)
     found = {
         "source": {"kind": "container", "name": "site-app-1"}, "since": "2026-11-23T01:00:00Z",
-        "until": "2026-11-23T01:01:00Z", "seconds": 60.0, "ended": ended, "reason": None, **follower.to_dict(held),
+        "until": "2026-11-23T01:01:00Z", "seconds": 60.0, "ended": ended, "reason": None,
+        "recreated": [], **follower.to_dict(held),
     }  # fmt: skip
     return {"status": "ok", "reason": None, "elapsed_s": 60.1, "data": found}
 
