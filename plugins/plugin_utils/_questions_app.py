@@ -223,6 +223,12 @@ def _log_evidence(start: dict[str, Any]) -> tuple[dict[str, str], ...]:
     return ({"source": "log", "detail": inert(start["text"], 300)},) if start.get("text") else ()
 
 
+def _no_container(view: HostView) -> Answer:
+    """What happened to a container that is not there any more stands nowhere."""
+    name = inert((view.part("compose")["data"] or {}).get("app_service") or "app", 80)
+    return Answer("unknown", f"the service {name} has no container")
+
+
 def _app_out_of_memory(view: HostView) -> list[Answer]:
     start = _log_start(view)
     unknown = _compose_unknown(view)
@@ -234,7 +240,7 @@ def _app_out_of_memory(view: HostView) -> list[Answer]:
     if unknown:
         return unknown if not start.get("cause") else [Answer("pass")]
     if app is None:
-        return [Answer("pass")]
+        return [_no_container(view)]
     resources = view.part("resources")["data"] or {}
     kills = resources.get("oom_kills") or 0
     if not app["oom_killed"] and not kills:
@@ -295,6 +301,8 @@ def _app_port_taken(view: HostView) -> list[Answer]:
         evidence = list(_log_evidence(start))
     elif unknown:
         return unknown if start.get("state") not in ("started", "failed") else [Answer("pass")]
+    elif app is None:
+        return [_no_container(view)]
     else:
         return [Answer("pass")]
     listeners = _listeners(view, port)
