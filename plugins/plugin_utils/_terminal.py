@@ -182,7 +182,8 @@ def _followed(paper: Paper, followed: dict[str, Any] | None, indent: int = 4) ->
         paper.block("", f"and {len(followed['boxes']) - _FOLLOWED} more", indent)
     if followed["recreated"]:
         times = ", ".join(inert(at, 30) for at in followed["recreated"][-3:])
-        paper.block("followed", f"the app's container was recreated meanwhile ({times}); the new one was followed", indent)
+        text = f"the app's container was recreated meanwhile ({times}); the new one was followed"
+        paper.block("followed", text, indent)
     if followed["reason"]:
         paper.block("followed", inert(followed["reason"], 300), indent, "warn")
 

@@ -367,7 +367,7 @@ def test_dockers_failure_is_a_reason_and_loses_nothing(tmp_path: Path) -> None:
 
 
 def there(*containers: str | None) -> Callable[[], dict[str, Any] | None]:
-    """The app's container at each look: its id, None while there is none, ``?`` where docker fails; the last one stays."""
+    """The app's container at each look: its id, None while there is none, ``?`` where docker fails; the last stays."""
     left = list(containers)
 
     def find() -> dict[str, Any] | None:
@@ -414,8 +414,10 @@ def test_a_container_that_is_recreated_is_followed_on_in_the_new_one(
 def test_lines_come_once_when_a_container_starts_again(tmp_path: Path) -> None:
     """As docker does it: what is not older than the moment that is asked for, however often it is asked."""
     lines = engine(session(OPENED) + booted() + session(CLOSED, at=5)).splitlines()
-    stamps = [f"2026-11-23T01:00:0{number // 3}.{number:09d}Z" for number in range(len(lines))]
-    (tmp_path / "all").write_text("".join(f"{at} {row.split(' ', 1)[1]}\n" for at, row in zip(stamps, lines)))
+    lines = [
+        f"2026-11-23T01:00:0{number // 3}.{number:09d}Z {row.split(' ', 1)[1]}\n" for number, row in enumerate(lines)
+    ]
+    (tmp_path / "all").write_text("".join(lines))
     command = docker(tmp_path, f"awk -v s=\"$5\" '$1 >= s' {tmp_path}/all | head -n 2")
     bounds, follower = limits(4.9, since=1795395599.0), Follower(["CP-1"])
     assert follow(output(BOX, bounds, command, Current(there("abc"))), follower, bounds) == ("time", None)

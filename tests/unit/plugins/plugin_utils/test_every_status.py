@@ -93,7 +93,8 @@ FIXTURES: dict[tuple[str, str], dict[str, Any]] = {
         app=service("exited"), env=ok(environment(changed=["AUTH_PASSWORD"])), probes=[DOWN], admin=unknown("refused")
     ),
     ("dns-unresolvable", "blocked"): observation(
-        app=service("exited"), admin=unknown("x"), probes=[probe(endpoint=broken("dns-unresolvable", "resolve"), rows=[])]
+        app=service("exited"), admin=unknown("x"),
+        probes=[probe(endpoint=broken("dns-unresolvable", "resolve"), rows=[])],
     ),
     ("client-certificate-refused", "fail"): of_box("client-certificate-refused"),
     ("not-http", "fail"): observation(probes=[probe(endpoint=broken("not-http", "http"), rows=[])], admin=unknown("x")),
@@ -104,7 +105,7 @@ FIXTURES: dict[tuple[str, str], dict[str, Any]] = {
     ("proxy-connection-stripped", "fail"): observation(
         probes=[probe(), probe("proxy", gates={"verdict": "broken", "finding": "proxy-connection-stripped"})]
     ),
-}
+}  # fmt: skip
 
 
 def seen(found: dict[str, Any]) -> set[tuple[str, str]]:

@@ -181,7 +181,8 @@ def test_the_report_says_that_the_container_was_recreated() -> None:
     document = judge(host("", live))[2]
     assert document["hosts"][0]["followed"]["recreated"] == ["2026-11-23T01:00:40Z"]
     shown = render(document, width=200)
-    assert "followed  the app's container was recreated meanwhile (2026-11-23T01:00:40Z); the new one was followed" in shown
+    text = "the app's container was recreated meanwhile (2026-11-23T01:00:40Z); the new one was followed"
+    assert f"followed  {text}" in shown
     # A stored observation of before.
     del live["data"]["recreated"]
     assert judge(host("", live))[2]["hosts"][0]["followed"]["recreated"] == []
