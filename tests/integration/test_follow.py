@@ -125,6 +125,5 @@ def test_a_container_that_is_recreated_meanwhile_is_followed_on(stack: Stack) ->
     assert (told["outcome"], told["ended"]) == ("booted", "all booted"), run.output
     # Its session was there before; what is counted is the one in the new container, once.
     assert (told["connections"], len(told["recreated"])) == (1, 1), told
-    assert told["booted_at"] >= told["connected_at"] > told["recreated"][0][:10]
     assert "the app's container was recreated meanwhile" in run.output
     assert run.ids() == [] and run.code == 0, run.output
