@@ -507,11 +507,14 @@ class Observer:
             self.host_begin_s, begin + _LATE_LINE_S, frozenset([*self.options.charge_box_ids, *self._ids_to_ask()])
         )
         follower = _follow.Follower(self._followed(), [ours])
+        current = _log_follow.Current(lambda: self._container_now(limits))
         if self.options.log_file:
             chunks = _log_follow.growth(self.options.log_file, self.log_position, limits)
         else:
-            chunks = _log_follow.output(self._app_container(), limits)
+            chunks = _log_follow.output(self._app_container(), limits, current=current)
         ended, reason = _log_follow.follow(chunks, follower, limits)
+        if reason is None and current.missing:
+            reason = "the app's container was removed, and no new one came"
         return {
             "source": dict(part["data"]["source"]),
             "since": _iso(begin),
@@ -519,8 +522,17 @@ class Observer:
             "seconds": round(time.time() - begin, 1),
             "ended": ended,
             "reason": reason,
+            "recreated": [_iso(at) for at in current.recreated],
             **follower.to_dict(self.clock()),
         }
+
+    def _container_now(self, limits: _log_source.Limits) -> dict[str, Any] | None:
+        """The app's newest container, found again by its labels while the log is followed."""
+        if self.project is None:
+            return None
+        self.project.deadline = self.clock() + limits.left()
+        self.project.load()
+        return self.project.container(self.options.app_service)
 
     def _followed(self) -> list[str]:
         """The charge boxes that are followed; the one that only probes use never comes."""

@@ -276,7 +276,7 @@ parts:
       charge box its C(outcome) (V(booted), V(connected), V(closed), V(refused) or V(silent)), C(refused) with the
       reason, C(knocked_at), C(connected_at), C(booted_at), C(boot_status), C(closed_at), C(close_code), and
       C(within_30_s), whether a BootNotification came within 30 s of the connection, or null. C(others) are ids that
-      were refused meanwhile.
+      were refused meanwhile, C(recreated) the times at which following went on in a new container of the app.
   returned: unless run_dir is given or there is an error
   type: dict
 chargers:
