@@ -99,7 +99,7 @@ def test_an_operator_s_own_mistake_is_named_and_left_to_him(stack: Stack, role: 
 def test_the_plan_counts_who_is_interrupted_and_announces_what_is_ignored(stack: Stack, role: Path) -> None:
     stack.env_file.chmod(0o644)
     charger = stack.charger("LIVE1")
-    stack.control("add_transaction", charge_box_id="LIVE1")
+    stack.control("add_transaction", charge_box_id="LIVE1", stopped=False)
     before, container = stack.env_file.read_bytes(), stack.container("app")
     try:
         options = {"app_env_keys": {"AUTH_PASSWORD": "new-nightingale", "OTHER": "1"}}
