@@ -95,8 +95,9 @@ def wait(
         deadline_s: seconds after the container's start for which a silent port is taken as starting.
 
     Returns:
-        ``waited_s`` (0 where there was nothing to wait for), ``outcome`` (``answers`` | ``hanging`` | ``no-container`` |
-        ``not-running`` | ``restarted`` | ``age-unknown`` | ``deadline``), ``reason`` the same as a sentence.
+        ``waited_s`` (0 where there was nothing to wait for), ``outcome`` (``answers`` | ``hanging`` |
+        ``no-container`` | ``not-running`` | ``restarted`` | ``age-unknown`` | ``deadline``), ``reason`` (the same in
+        words).
     """
     begin = clock()
     app = state()

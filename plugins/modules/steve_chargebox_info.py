@@ -221,8 +221,8 @@ sessions_error:
   type: str
 active_transactions:
   description:
-    - How many transactions are running, by SteVe's home page. They are those that SteVe got no stop of, so old ones that
-      a charger never ended are among them. Null when it is not known, as by the Web API.
+    - How many transactions are running, by SteVe's home page. They are those that SteVe got no stop of, so old ones
+      that a charger never ended are among them. Null when it is not known, as by the Web API.
   returned: success
   type: int
   sample: 2

@@ -58,7 +58,7 @@ class Run:
 
 
 def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None) -> Run:
-    """Run ``chargeops.steve.NAME`` (or the file, if it is a path) on an inventory, reports going to their own directory."""
+    """Run ``chargeops.steve.NAME``, or a file, on an inventory, reports going to a directory of their own."""
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)

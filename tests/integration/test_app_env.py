@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role ``app_env`` on the real stack: what it says before it acts, and what it leaves when the app does not start."""
+"""The role ``app_env`` on the real stack: what it says before it acts, what it leaves when SteVe does not start."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import Wish, ensure
 
 from tests.integration.playbook import Run, playbook
 from tests.stack.fixtures import Stacks
@@ -137,34 +138,26 @@ def test_a_key_that_another_place_overrides_is_refused_before_anything(stack: St
     assert (stack.env_file.read_bytes(), stack.container("app")) == (before, container)
 
 
-def test_what_a_killed_run_left_is_proven_or_put_back(stack: Stack, role: Path) -> None:
+def test_what_a_killed_run_left_is_put_back_when_it_does_not_run(stack: Stack, role: Path) -> None:
     before = stack.env_file.read_bytes()
-    arguments = f"path={stack.env_file} state_dir={stack.directory / STATE}"
-    stack.in_target("true")
-    wrote = run_module(stack, arguments, {"SIM_DB_URL": WRONG})
-    assert wrote and stack.env_file.read_bytes() != before
+    # A run that is killed right after it wrote leaves this.
+    wish = Wish(str(stack.env_file), {"SIM_DB_URL": WRONG}, state_dir=str(stack.directory / STATE))
+    assert ensure(wish)["pending"] is True and stack.env_file.read_bytes() != before
     done = run(role, stack, app_env_keys={"SIM_DB_URL": WRONG}, steve_allow_restart=True, steve_start_deadline=60)
     assert done.code != 0 and "The previous env file is back" in done.output
     assert stack.env_file.read_bytes() == before and answers(stack)
-
-
-def run_module(stack: Stack, arguments: str, keys: dict[str, str]) -> bool:
-    """Write as a run does that is killed right afterwards."""
-    from ansible_collections.chargeops.steve.plugins.module_utils import _env_edit
-
-    words = dict(item.split("=", 1) for item in arguments.split())
-    return bool(_env_edit.ensure(_env_edit.Wish(words["path"], keys, state_dir=words["state_dir"]))["changed"])
 
 
 def test_docker_that_stops_answering_leaves_the_previous_env_file(stack: Stack, role: Path) -> None:
     before = stack.env_file.read_bytes()
     # From the recreation on the client fails, as when the engine is gone.
     client = stack.in_target("sh", "-c", "command -v docker").stdout.strip()
-    gone = (
-        f"#!/bin/sh\ncase \"$*\" in *' up '*--no-deps*) case \"$*\" in *--dry-run*) ;; *) touch /tmp/gone;; esac;; esac\n"
-        f"[ ! -e /tmp/gone ] || {{ echo 'Cannot connect to the Docker daemon. Is the docker daemon running?' >&2; exit 1; }}\n"
-        f"exec {client} \"$@\"\n"
-    )
+    said = "Cannot connect to the Docker daemon. Is the docker daemon running?"
+    gone = f"""#!/bin/sh
+case "$*" in *--dry-run*) ;; *' up '*) touch /tmp/gone;; esac
+[ ! -e /tmp/gone ] || {{ echo '{said}' >&2; exit 1; }}
+exec {client} "$@"
+"""
     stack.write_in_target("/usr/local/sbin/docker", gone)
     stack.in_target("chmod", "755", "/usr/local/sbin/docker")
     try:

@@ -82,7 +82,7 @@ def test_facts_of_a_container() -> None:
 
 @pytest.mark.parametrize(("words", "builds"), [
     # The shape of upstream's command: a wait, a complete Maven build, the program.
-    (["sh", "-c", "dockerize -wait tcp://mariadb:3306 -timeout 60s && ./mvnw clean package -Pdocker && java -jar x"], True),
+    (["sh", "-c", "dockerize -wait tcp://mariadb:3306 && ./mvnw clean package -Pdocker && java -jar x"], True),
     (["/opt/maven/bin/mvn", "spring-boot:run"], True),
     (["sh", "-c", "mvn package;java -jar steve.jar"], True),
     (["java", "-jar", "/opt/mvn/steve.jar"], False),
