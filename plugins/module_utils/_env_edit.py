@@ -15,10 +15,10 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.chargeops.steve.plugins.module_utils._env_file import MAX_BYTES, Edited, between, edit
 from ansible_collections.chargeops.steve.plugins.module_utils._env_rehearsal import NONE, Check
