@@ -58,7 +58,7 @@ class Run:
 
 
 def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None) -> Run:
-    """Run ``chargeops.steve.NAME`` on an inventory, reports going to a directory of their own."""
+    """Run ``chargeops.steve.NAME``, or a file, on an inventory, reports going to a directory of their own."""
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[st
         done = subprocess.run(
             [
                 str(Path(sys.executable).parent / "ansible-playbook"),
-                f"chargeops.steve.{name}",
+                name if "/" in name else f"chargeops.steve.{name}",
                 "--inventory",
                 str(hosts),
                 "--extra-vars",

@@ -111,7 +111,9 @@ def steve_chargebox_info(world: World) -> list[Setting]:
 def steve_env_file(world: World) -> list[Setting]:
     path = world.directory / "docker-compose.app.env"
     return [
-        Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", ""))
+        Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", "")),
+        # There is no compose file here, so nobody can be asked, which it says.
+        Setting(proves=lambda result: result["checked"] == "none" and "was not asked" in result["warnings"][0]),
     ]
 
 
