@@ -52,7 +52,8 @@ class Run:
         hosts = {}
         for line in self.output.partition("PLAY RECAP")[2].splitlines()[1:]:
             name, separator, rest = line.partition(":")
-            if separator:
+            # Warnings may follow.
+            if separator and rest.strip().startswith("ok="):
                 hosts[name.strip()] = {key: int(value) for key, value in (item.split("=") for item in rest.split())}
         return hosts
 
