@@ -604,6 +604,7 @@ class Observer:
             "era": data["era"],
             "notes": data.get("notes") or [],
             "sessions_error": data.get("sessions_error"),
+            "active_transactions": data.get("active_transactions"),
             "shipped_password": self.options.password == _env_reach.SHIPPED["AUTH_PASSWORD"],
         }
 
