@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -266,24 +267,30 @@ def writes(step: str, args: tuple[Any, ...]) -> bool:
     return step != "open" or bool(args[1] & os.O_CREAT)
 
 
+def full_after(step: str, allowed: int) -> Callable[..., Any]:
+    """The call on a disk that has room for so many of them."""
+    real = getattr(os, step)
+    left = allowed
+
+    def full(*args: Any, **options: Any) -> Any:
+        nonlocal left
+        if writes(step, args):
+            left -= 1
+            if left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args, **options)
+
+    return full
+
+
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
 def test_a_full_disk_changes_nothing_and_is_named(
     path: Path, state: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     before = path.read_bytes()
     for allowed in range(3):
-        left = [allowed]
-        real = getattr(os, step)
-
-        def full(*args: Any, left: list[int] = left, real: Any = real, **options: Any) -> Any:
-            if writes(step, args):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return real(*args, **options)
-
         with monkeypatch.context() as patched:
-            patched.setattr(_transaction.os, step, full)
+            patched.setattr(_transaction.os, step, full_after(step, allowed))
             result = run(path, keys={"A": "1"}, state_dir=str(state))
         if not result.get("failed"):
             run(path, state="restored", state_dir=str(state))
