@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -162,6 +163,7 @@ def steve_report(world: World) -> list[Setting]:
         Setting(proves=lambda result: Path(result["run_dir"]).is_dir()),
         Setting(proves=lambda result: result["reached"] is True),
         Setting(proves=lambda result: result["verdict"]["ok"] and Path(result["files"]["report"]).is_file()),
+        Setting(proves=lambda result: result["plan"] == json.loads(Path(result["files"]["plan"]).read_text())),
         Setting(
             {"steve_runs": ["{{ run.run_dir }}"], "steve_junit": str(junit)},
             proves=lambda result: result["verdict"]["ok"] and junit.read_text().startswith("<?xml"),
