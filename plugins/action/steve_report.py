@@ -35,7 +35,7 @@ _SPEC = {
     "run_dir": {"type": "path"},
     "run_dirs": {"type": "list", "elements": "path", "default": []},
     "before": {"type": "path"},
-    "wanted": {"type": "dict", "default": {}},
+    "inventories": {"type": "dict", "default": {}},
     "repairs": {"type": "dict", "default": {}},
     "junit": {"type": "path"},
     "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "fail"},
@@ -124,7 +124,7 @@ class ActionModule(ActionBase):
             "run_dir": run_dir,
             "verdict": findings["verdict"],
             "counts": findings["counts"],
-            "repairs": _repair_plan.repairs(findings),
+            "repairs": _repair_plan.repairs(_repair_plan.plan(findings)),
             "files": files,
             **_failure(findings["verdict"], files["report"]),
         }
@@ -132,7 +132,8 @@ class ActionModule(ActionBase):
     def _plan(self, args: dict[str, Any]) -> dict[str, Any]:
         run_dir = args["run_dir"]
         findings = _archive.read_findings(run_dir)
-        plan = _repair_plan.plan(findings, _archive.read_observations(run_dir), _lists(args["wanted"]))
+        inventories = {str(host): _inventory(host, told) for host, told in args["inventories"].items()}
+        plan = _repair_plan.plan(findings, _archive.read_observations(run_dir), inventories)
         file = os.path.join(run_dir, "plan.json")
         _archive.write_json(file, plan)
         if args["terminal"]:
@@ -141,7 +142,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "run_id": os.path.basename(run_dir),
             "run_dir": run_dir,
-            "repairs": _repair_plan.repairs(findings),
+            "repairs": _repair_plan.repairs(plan),
             "plan": plan,
             "files": {"plan": file},
         }
@@ -150,7 +151,9 @@ class ActionModule(ActionBase):
         if not args["before"]:
             raise ValueError("before is missing. State compared needs the directory of the earlier run.")
         repairs = {str(host): _repair(host, tried) for host, tried in args["repairs"].items()}
-        result = compare(_archive.read_findings(args["before"]), _archive.read_findings(args["run_dir"]), repairs)
+        before = args["before"]
+        plan = _archive.read_plan(before)
+        result = compare(_archive.read_findings(before), _archive.read_findings(args["run_dir"]), repairs, plan)
         judged = verdict(result, args["fail_on"])
         if args["terminal"]:
             self._show(_terminal_repairs.render_comparison(result, _COLUMNS, bool(color.ANSIBLE_COLOR)))
@@ -181,12 +184,24 @@ def _failure(verdict: dict[str, Any], report: str) -> dict[str, Any]:
     return {} if verdict["ok"] else {"failed": True, "msg": f"{verdict['reason']}. Full report: {report}"}
 
 
-def _lists(wanted: dict[str, Any]) -> dict[str, list[str]]:
-    """Host to names of repairs; a sentence about anything else."""
-    for host, names in wanted.items():
-        if not isinstance(names, list):
-            raise ValueError(f"wanted[{inert(host, 60)}] is no list of repairs. Give e.g. [app_env].")
-    return {str(host): [str(name) for name in names] for host, names in wanted.items()}
+def _inventory(host: object, told: Any) -> _repair_plan.Inventory:
+    """What the inventory says about the repairs of a host; a sentence about anything else."""
+    told = told if isinstance(told, dict) else {"?": None}
+    wanted = told.get("wanted") or {}
+    lists = {name: told.get(name) for name in ("listed", "accepted", "left_out")}
+    known = {"wanted", *lists}
+    if set(told) - known or not isinstance(wanted, dict) or not all(
+        value is None or isinstance(value, list) for value in lists.values()
+    ):
+        raise ValueError(
+            f"inventories[{inert(host, 60)}] cannot be read. Give wanted (a dictionary of reasons) and the lists "
+            "listed, accepted and left_out."
+        )
+    names = {name: None if value is None else [str(item) for item in value] for name, value in lists.items()}
+    return _repair_plan.Inventory(
+        {str(by): str(reason) for by, reason in wanted.items()},
+        names["listed"], names["accepted"], names["left_out"] or (),
+    )  # fmt: skip
 
 
 def _repair(host: object, tried: Any) -> dict[str, Any]:

@@ -63,16 +63,18 @@ options:
   before:
     description: Directory of the earlier run, for O(state=compared).
     type: path
-  wanted:
+  inventories:
     description:
-      - For O(state=planned), for each host the repairs that its inventory asks for although no finding does, C(app_env)
-        or C(steve_chargebox).
+      - For O(state=planned), for each host what its inventory says about repairs.
+      - C(wanted) gives the reason for each repair that is asked for although no finding does. C(listed) has the charge
+        boxes that may be registered, C(accepted) those of them whose registration status may be set to Accepted, and
+        C(left_out) the tags of C(chargeops.steve.remediate) that the run leaves out.
     type: dict
     default: {}
   repairs:
     description:
-      - For O(state=compared), for each host what was tried. C(done) is a list of the roles and modules that ended well,
-        C(failed) a list of dictionaries with C(by) and C(text).
+      - For O(state=compared), for each host what was tried for the plan in O(before). C(done) is a list of the roles
+        and modules that ended well, C(failed) a list of dictionaries with C(by) and C(text).
     type: dict
     default: {}
   fail_on:

@@ -232,6 +232,20 @@ def read_findings(run_dir: str) -> dict[str, Any]:
     return value
 
 
+def read_plan(run_dir: str) -> dict[str, Any] | None:
+    """The plan of a repair that was made from a run, None where none was made.
+
+    Raises:
+        OSError, ValueError: it is damaged.
+    """
+    try:
+        with open(os.path.join(run_dir, "plan.json"), encoding="utf-8") as stream:
+            value: dict[str, Any] = json.load(stream)
+    except FileNotFoundError:
+        return None
+    return value
+
+
 def earlier_probes(run_dir: str, host: str, now: datetime, seconds: float) -> list[dict[str, Any]]:
     """What earlier runs beside this one asked a host's SteVe, so that the traces they left in its log are not counted.
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Key = tuple[str, str, str, str]
@@ -15,21 +15,38 @@ ANSWERED = ("pass", "warn", "fail")
 _WAITS_FOR_CHARGER = "never-connected"
 
 
-def _key(finding: dict[str, Any]) -> Key:
-    return (
-        str(finding["host"]), str(finding["id"]), str(finding.get("hop") or ""),
-        ",".join(sorted(finding["charge_boxes"]["ids"])),
-    )  # fmt: skip
+def _parts(findings: dict[str, Any]) -> dict[Key, dict[str, Any]]:
+    """Each finding; one about charge boxes once for each of them, because one of them may be cured."""
+    found: dict[Key, dict[str, Any]] = {}
+    for item in findings["findings"]:
+        for id in item["charge_boxes"]["ids"] or [""]:
+            found[(str(item["host"]), str(item["id"]), str(item.get("hop") or ""), id)] = item
+    return found
+
+
+def _told(keys: Iterable[Key], findings: Mapping[Key, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The findings of these keys, those of one finding together again, with only these charge boxes."""
+    together: dict[Key, list[str]] = {}
+    for key in keys:
+        together.setdefault((*key[:3], ""), []).append(key[3])
+    rows = []
+    for (host, id, hop, _box), ids in together.items():
+        boxes = [box for box in ids if box]
+        rows.append({**findings[(host, id, hop, ids[0])], "charge_boxes": {"count": len(boxes), "ids": boxes}})
+    return rows
 
 
 def compare(
-    before: dict[str, Any], after: dict[str, Any], repairs: Mapping[str, Mapping[str, Any]] | None = None
+    before: dict[str, Any],
+    after: dict[str, Any],
+    repairs: Mapping[str, Mapping[str, Any]] | None = None,
+    plan: Mapping[str, Any] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Findings that are gone, still there, uncovered, waited for, and new, by host, id, hop and charge boxes.
+    """Findings that are gone, still there, uncovered, waited for, and new, by host, id, hop and charge box.
 
     ``repairs`` is what was tried: host → ``done`` (roles and modules that ended well) and ``failed`` (``by`` and
-    ``text`` of those that did not). A failure becomes an item of ``failed``; a finding that stands although the repair
-    for it ended well becomes one of ``no_effect`` too.
+    ``text`` of those that did not); ``plan`` says which findings they were to answer. A failure becomes an item of
+    ``failed``; a finding that stands although the repair for it ended well becomes one of ``no_effect`` too.
 
     Also the hosts that were not reached in ``after``: ``lost`` when they were before, else ``away``. A finding of
     ``before`` is only gone when its host was reached in ``after`` and the question was answered there. A finding is
@@ -37,40 +54,57 @@ def compare(
     repair. ``waiting`` are charge boxes that could not have connected before the repair, and that have not connected
     since.
     """
-    old = {_key(item): item for item in before["findings"]}
-    new = {_key(item): item for item in after["findings"]}
-    answered = {
-        (check["host"], check["id"]) for check in after["checks"] if check["status"] in ANSWERED
-    }
+    old, new = _parts(before), _parts(after)
+    answered = {(check["host"], check["id"]) for check in after["checks"] if check["status"] in ANSWERED}
     known = {
-        (check["host"], check["id"], check["hop"]) for check in before["checks"] if check["status"] in ANSWERED
-    }
-    unanswered = [key for key in old if key not in new and (key[0], key[1]) not in answered]
-    added = [new[key] for key in new if key not in old]
-    waiting = [item for item in added if _waits_for_charger(item, before)]
-    added = [item for item in added if item not in waiting]
-    hidden = [item for item in added if (item["host"], item["id"], item.get("hop")) not in known]
-    tried = repairs or {}
-    still = [new[key] for key in new if key in old]
+        (check["host"], check["id"], str(check["hop"] or "")) for check in before["checks"]
+        if check["status"] in ANSWERED
+    }  # fmt: skip
+    unanswered = [key for key in old if key not in new and key[:2] not in answered]
+    added = [key for key in new if key not in old]
+    kept_out = _kept_out(before)
+    waiting = [key for key in added if key[1] == _WAITS_FOR_CHARGER and (key[0], key[3]) in kept_out]
+    added = [key for key in added if key not in waiting]
+    hidden = [key for key in added if key[:3] not in known or (key[0], key[3]) in kept_out]
+    still = [key for key in new if key in old]
+    repaired = _repaired(repairs or {}, plan or {"hosts": []})
     reached = {host["host"] for host in before["hosts"] if host["reached"]}
     gone_dark = [host for host in after["hosts"] if not host["reached"]]
     return {
         "failed": [
             {"host": host, "by": str(item["by"]), "text": str(item["text"])}
-            for host, one in tried.items() for item in one.get("failed") or []
+            for host, one in (repairs or {}).items() for item in one.get("failed") or []
         ],
-        "no_effect": [
-            item for item in still if item["remedy"]["by"] in (tried.get(item["host"], {}).get("done") or [])
-        ],
+        "no_effect": _told([key for key in still if key in repaired], new),
         "lost": [host for host in gone_dark if host["host"] in reached],
         "away": [host for host in gone_dark if host["host"] not in reached],
-        "gone": [old[key] for key in old if key not in new and key not in unanswered],
-        "still": still,
-        "uncovered": hidden,
-        "waiting": waiting,
-        "new": [item for item in added if item not in hidden],
-        "unanswered": [old[key] for key in unanswered],
+        "gone": _told([key for key in old if key not in new and key not in unanswered], old),
+        "still": _told(still, new),
+        "uncovered": _told(hidden, new),
+        "waiting": _told(waiting, new),
+        "new": _told([key for key in added if key not in hidden], new),
+        "unanswered": _told(unanswered, old),
+    }  # fmt: skip
+
+
+def _repaired(repairs: Mapping[str, Mapping[str, Any]], plan: Mapping[str, Any]) -> set[Key]:
+    """What the repairs that ended well were to answer."""
+    return {
+        (str(host["host"]), str(item["id"]), str(item["hop"] or ""), str(id))
+        for host in plan["hosts"]
+        for repair in host["repairs"]
+        if repair["by"] in (repairs.get(host["host"], {}).get("done") or [])
+        for item in repair["answers"]
+        for id in item["charge_box_ids"] or [""]
     }
+
+
+def _kept_out(before: dict[str, Any]) -> set[tuple[str, str]]:
+    """Host and id of the charge boxes that something in their registration kept out."""
+    return {
+        (str(item["host"]), id) for item in before["findings"] if item["layer"] == "registration"
+        for id in item["charge_boxes"]["ids"]
+    }  # fmt: skip
 
 
 def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | None = None) -> dict[str, Any]:
@@ -99,14 +133,3 @@ def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | N
 
 def _count(items: list[dict[str, Any]], name: str) -> str:
     return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
-
-
-def _waits_for_charger(finding: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Whether all charge boxes of a finding were kept out by something that stood in their registration before."""
-    if finding["id"] != _WAITS_FOR_CHARGER:
-        return False
-    kept_out: set[str] = set()
-    for item in before["findings"]:
-        if item["host"] == finding["host"] and item["layer"] == "registration":
-            kept_out.update(item["charge_boxes"]["ids"])
-    return set(finding["charge_boxes"]["ids"]) <= kept_out

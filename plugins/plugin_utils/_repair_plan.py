@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -63,64 +63,110 @@ WHO = {
 }
 
 
+@dataclass(frozen=True)
+class Inventory:
+    """What the inventory says about the repairs of one host.
+
+    Attributes:
+        wanted: repair → why it is asked for although no finding asks for it.
+        listed: charge boxes that are to be registered; None: not told, so any may be.
+        accepted: those of them whose registration status is to be Accepted; None likewise.
+        left_out: tags of the playbook that this run leaves out.
+    """
+
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    listed: Sequence[str] | None = None
+    accepted: Sequence[str] | None = None
+    left_out: Sequence[str] = ()
+
+    def repairable(self, finding: Mapping[str, Any]) -> list[str]:
+        """Those charge boxes of a finding of theirs that the inventory lets be repaired."""
+        may = self.listed if finding["id"] == "charge-box-unregistered" else self.accepted
+        ids: list[str] = finding["charge_boxes"]["ids"]
+        return ids if may is None else [id for id in ids if id in may]
+
+
 def plan(
     findings: Mapping[str, Any],
     observations: Iterable[dict[str, Any]] = (),
-    wanted: Mapping[str, Sequence[str]] | None = None,
+    inventories: Mapping[str, Inventory] | None = None,
 ) -> dict[str, Any]:
     """The plan for all hosts of a run, as a document.
 
     Args:
         findings: the findings document of the diagnosis before the repair.
         observations: what that diagnosis saw; without them nobody knows what is interrupted.
-        wanted: host → repairs that its inventory asks for although no finding does.
+        inventories: host → what its inventory says.
     """
     documents: dict[str, list[dict[str, Any]]] = {}
     for document in observations:
         documents.setdefault(str(document["host"]), []).append(document)
     hosts = []
     for host in findings["hosts"]:
-        mine = [item for item in findings["findings"] if item["host"] == host["host"]]
+        inventory = (inventories or {}).get(host["host"], Inventory())
         view = merge(host["host"], documents.get(host["host"], []))
+        answered, by_hand = _shared([item for item in findings["findings"] if item["host"] == host["host"]], inventory)
         hosts.append({
             "host": host["host"], "reached": host["reached"], "reason": host["reason"],
-            "repairs": list(_repairs(mine, view, (wanted or {}).get(host["host"], ()))),
-            "by_hand": [_by_hand(item) for item in mine if not item["remedy"]["command"]],
+            "repairs": list(_repairs(answered, view, inventory)) if host["reached"] else [], "by_hand": by_hand,
         })  # fmt: skip
     return {"schema": SCHEMA, "run_id": findings["run_id"], "hosts": hosts}
 
 
-def repairs(findings: Mapping[str, Any]) -> dict[str, list[str]]:
+def repairs(plan: Mapping[str, Any]) -> dict[str, list[str]]:
     """Host → the roles and modules of this collection that answer one of its findings."""
-    found: dict[str, list[str]] = {}
-    for finding in findings["findings"]:
-        if finding["remedy"]["command"] and finding["remedy"]["by"] not in found.setdefault(finding["host"], []):
-            found[finding["host"]].append(finding["remedy"]["by"])
-    return found
+    return {
+        host["host"]: [repair["by"] for repair in host["repairs"] if repair["answers"]]
+        for host in plan["hosts"]
+        if any(repair["answers"] for repair in host["repairs"])
+    }
 
 
-def _repairs(mine: list[dict[str, Any]], view: HostView, wanted: Sequence[str]) -> Iterable[dict[str, Any]]:
+def _shared(
+    mine: list[dict[str, Any]], inventory: Inventory
+) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:
+    """The findings by what answers them, and what somebody has to do; one about several charge boxes may be both."""
+    answered = []
+    by_hand = []
+    for finding in mine:
+        by = str(finding["remedy"]["by"])
+        if not finding["remedy"]["command"]:
+            by_hand.append(_by_hand(finding, by))
+        elif by != "steve_chargebox":
+            answered.append((by, _named(finding)))
+        else:
+            may = inventory.repairable(finding)
+            rest = [id for id in finding["charge_boxes"]["ids"] if id not in may]
+            if may:
+                answered.append((by, _named(finding, may)))
+            if rest:
+                by_hand.append(_by_hand(finding, "operator", rest))
+    return answered, by_hand
+
+
+def _repairs(
+    answered: list[tuple[str, dict[str, Any]]], view: HostView, inventory: Inventory
+) -> Iterable[dict[str, Any]]:
     for repair in REPAIRS:
-        answered = [item for item in mine if item["remedy"]["command"] and item["remedy"]["by"] == repair.by]
-        if answered or repair.by in wanted:
+        mine = [item for by, item in answered if by == repair.by]
+        if mine or repair.by in inventory.wanted:
             yield {
                 "by": repair.by, "tag": repair.tag, "does": repair.does, "interrupts": _interrupts(repair, view),
-                "permission": repair.permission, "answers": [_named(item) for item in answered],
-                "wanted": repair.by in wanted,
+                "permission": repair.permission, "answers": mine, "wanted": inventory.wanted.get(repair.by),
+                "left_out": repair.tag in inventory.left_out,
             }  # fmt: skip
 
 
-def _named(finding: dict[str, Any]) -> dict[str, Any]:
+def _named(finding: dict[str, Any], ids: list[str] | None = None) -> dict[str, Any]:
     return {
         "id": finding["id"], "hop": finding["hop"], "severity": finding["severity"],
-        "charge_box_ids": finding["charge_boxes"]["ids"], "message": finding["message"],
+        "charge_box_ids": finding["charge_boxes"]["ids"] if ids is None else ids, "message": finding["message"],
         "remedy": finding["remedy"]["text"],
     }  # fmt: skip
 
 
-def _by_hand(finding: dict[str, Any]) -> dict[str, Any]:
-    by = str(finding["remedy"]["by"])
-    return {**_named(finding), "by": by, "who": WHO.get(by, by)}
+def _by_hand(finding: dict[str, Any], by: str, ids: list[str] | None = None) -> dict[str, Any]:
+    return {**_named(finding, ids), "by": by, "who": WHO.get(by, by)}
 
 
 def _interrupts(repair: Repair, view: HostView) -> str:

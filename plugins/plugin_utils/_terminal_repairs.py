@@ -62,8 +62,11 @@ def _repair(paper: Paper, repair: dict[str, Any]) -> None:
     _row(paper, "repair", f"{inert(repair['by'], 40)} (tag {inert(repair['tag'], 40)})", "ok")
     for item in repair["answers"]:
         _row(paper, "because", f"{_named(item)}: {_sentence(item['message'])}")
-    if repair["wanted"] and not repair["answers"]:
-        _row(paper, "because", "the inventory asks for it")
+    if repair["wanted"]:
+        _row(paper, "because", _sentence(repair["wanted"]))
+    if repair["left_out"]:
+        _row(paper, "not done", "the tags of this run leave it out", "warn")
+        return
     _row(paper, "does", _sentence(repair["does"]))
     _row(paper, "interrupts", _sentence(repair["interrupts"]))
     if repair["permission"]:
@@ -103,7 +106,8 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
             if kind == "failed":
                 _row(paper, label, f"{host}  {inert(item['by'], 40)}: {_sentence(item['text'])}", style)
                 continue
-            _row(paper, label, f"{host}  {inert(item['id'], 60)}: {_sentence(item['message'])}", style)
+            named = _named({**item, "charge_box_ids": item["charge_boxes"]["ids"]})
+            _row(paper, label, f"{host}  {named}: {_sentence(item['message'])}", style)
             if kind in ("still", "uncovered", "waiting", "new"):
                 by = inert(item["remedy"]["by"], 40)
                 _row(paper, "", f"{_sentence(item['remedy']['text'])} (by: {by})")

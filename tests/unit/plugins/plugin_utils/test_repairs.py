@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _catalogue, _repair_plan, _terminal_repairs
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
+from ansible_collections.chargeops.steve.plugins.plugin_utils._repair_plan import Inventory
 
-from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, registered_box, unknown
+from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, registered_box, row, unknown
 from tests.unit.test_documents import check
 
 RUN = "20261123T010203Z-7f3a"
@@ -34,9 +35,10 @@ def listed(*ids: str, error: str | None = None) -> dict[str, Any]:
     return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
 
 
-def plan(*documents: dict[str, Any], wanted: dict[str, list[str]] | None = None) -> dict[str, Any]:
+def plan(*documents: dict[str, Any], **inventory: Any) -> dict[str, Any]:
     hosts = [document["host"] for document in documents]
-    made = _repair_plan.plan(analyse(list(documents), hosts, RUN), documents, wanted)
+    told = dict.fromkeys(hosts, Inventory(**inventory))
+    made = _repair_plan.plan(analyse(list(documents), hosts, RUN), documents, told)
     check("plan", made)
     return made
 
@@ -72,11 +74,11 @@ def test_the_plan_names_repair_finding_and_what_it_interrupts() -> None:
     ],
 )
 def test_a_recreate_says_whom_it_interrupts(admin: dict[str, Any], said: str) -> None:
-    made = plan(observation(admin=admin), wanted={"steve-a": ["app_env"]})
+    made = plan(observation(admin=admin), wanted={"app_env": "it was asked for"})
     (repair,) = made["hosts"][0]["repairs"]
-    assert repair["permission"] == "steve_allow_restart=true" and repair["wanted"]
+    assert repair["permission"] == "steve_allow_restart=true" and repair["wanted"] == "it was asked for"
     assert said in repair["interrupts"]
-    assert "the inventory asks for it" in _terminal_repairs.render_plan(made)
+    assert "it was asked for" in _terminal_repairs.render_plan(made)
 
 
 def test_what_no_role_can_do_is_given_to_somebody() -> None:
@@ -90,6 +92,38 @@ def test_healthy_and_lost_hosts_are_in_the_plan() -> None:
     findings = analyse([observation(), observation("steve-b")], ["steve-a", "steve-b", "steve-lost"], RUN)
     text = _terminal_repairs.render_plan(_repair_plan.plan(findings))
     assert "steve-a, steve-b: nothing to repair" in text and "steve-lost: nothing, it was not reached" in text
+
+
+def boxes(**statuses: str | None) -> dict[str, Any]:
+    """An observation of charge boxes with their registration status; None: it is not registered."""
+    known = [registered_box(id, registration_status=status) for id, status in statuses.items() if status]
+    data = {"registered": known, "unknown": [], "sessions": []}
+    asked = [registered_box(id)["id"] for id in statuses]
+    rows = [row(id) if statuses[id] else row(id, "refused", "charge-box-unregistered") for id in asked]
+    admin = {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
+    return observation(asked=asked, admin=admin, probes=[probe(rows=rows), probe("proxy")])
+
+
+def test_a_charge_box_is_repaired_only_as_far_as_the_inventory_says() -> None:
+    (host,) = plan(
+        boxes(OURS="rejected", MANAGED="rejected", NEW=None, TYPO=None), listed=["OURS", "MANAGED", "NEW"],
+        accepted=["MANAGED"],
+    )["hosts"]  # fmt: skip
+    (repair,) = host["repairs"]
+    assert {item["id"]: item["charge_box_ids"] for item in repair["answers"]} == {
+        "charge-box-unregistered": ["NEW"], "charge-box-rejected": ["MANAGED"],
+    }  # fmt: skip
+    assert {item["id"]: item["charge_box_ids"] for item in host["by_hand"]} == {
+        "charge-box-unregistered": ["TYPO"], "charge-box-rejected": ["OURS"],
+    }  # fmt: skip
+    assert {item["by"] for item in host["by_hand"]} == {"operator"}
+
+
+def test_a_repair_that_the_tags_leave_out_is_announced_as_such() -> None:
+    made = plan(ill(), left_out=["nginx"])
+    assert made["hosts"][0]["repairs"][0]["left_out"]
+    text = _terminal_repairs.render_plan(made)
+    assert "the tags of this run leave it out" in text and "interrupts" not in text
 
 
 BEFORE = analyse([ill()], ["steve-a"], RUN)
@@ -113,7 +147,7 @@ def test_a_finding_is_cured_only_when_it_was_asked_again() -> None:
 
 
 def test_a_repair_without_effect_is_no_success_whatever_counts() -> None:
-    result = compare(BEFORE, BEFORE, DONE)
+    result = compare(BEFORE, BEFORE, DONE, plan(ill()))
     judged = verdict(result, "never")
     assert not judged["ok"] and not judged["safe"] and "1 finding repaired without effect" in judged["reason"]
     assert verdict(compare(BEFORE, BEFORE), "never") == {
@@ -149,7 +183,28 @@ def test_a_host_that_was_lost_on_the_way_is_told_from_one_that_was_never_there()
 def test_each_host_has_a_verdict_of_its_own() -> None:
     before = analyse([ill(), ill("steve-b")], ["steve-a", "steve-b"], RUN)
     after = analyse([observation(), ill("steve-b")], ["steve-a", "steve-b"], RUN)
-    result = compare(before, after, dict.fromkeys(("steve-a", "steve-b"), DONE["steve-a"]))
+    done = dict.fromkeys(("steve-a", "steve-b"), DONE["steve-a"])
+    result = compare(before, after, done, plan(ill(), ill("steve-b")))
     assert verdict(result, "fail", "steve-a")["ok"]
     assert not verdict(result, "fail", "steve-b")["safe"]
     assert not verdict(result, "fail")["ok"]
+
+
+def test_a_finding_about_several_charge_boxes_may_be_cured_for_some_of_them() -> None:
+    first, then = boxes(A="rejected", B="rejected"), boxes(A="accepted", B="rejected")
+    before, after = analyse([first], ["steve-a"], RUN), analyse([then], ["steve-a"], RUN)
+    done = {"steve-a": {"done": ["steve_chargebox"], "failed": []}}
+    result = compare(before, after, done, plan(first, accepted=["A"]))
+    assert [(item["id"], item["charge_boxes"]["ids"]) for item in result["gone"]] == [("charge-box-rejected", ["A"])]
+    assert [(item["id"], item["charge_boxes"]["ids"]) for item in result["still"]] == [("charge-box-rejected", ["B"])]
+    assert result["new"] == result["no_effect"] == []
+    assert verdict(result, "fail") == {"ok": False, "safe": True, "reason": "1 cured, 1 still there, 0 new"}
+    everything = compare(before, after, done, plan(first))
+    assert [item["charge_boxes"]["ids"] for item in everything["no_effect"]] == [["B"]]
+
+
+def test_what_was_hidden_behind_a_registration_is_uncovered() -> None:
+    before = analyse([boxes(A=None)], ["steve-a"], RUN)
+    after = analyse([boxes(A="pending")], ["steve-a"], RUN)
+    result = compare(before, after)
+    assert ids(result["uncovered"]) == ["charge-box-pending"] and result["new"] == []
