@@ -38,12 +38,6 @@ class Repair:
 #: In the order in which ``remediate`` does them.
 REPAIRS = (
     Repair(
-        "nginx_websocket", "nginx",
-        "The location of the WebSocket path in nginx's server block for the public URL is put in or corrected: tested "
-        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails. Where it is "
-        "right and nginx only keeps an old address, nginx is reloaded.",
-    ),
-    Repair(
         "app_env", "env",
         "The app container is recreated with the values of its env file, if docker compose itself would; alone, "
         "without build, pull or volumes.",
@@ -52,6 +46,12 @@ REPAIRS = (
     Repair(
         "steve_chargebox", "charge_boxes",
         "The charge boxes of steve_charge_boxes are registered, with the options that stand there; nothing is removed.",
+    ),
+    Repair(
+        "nginx_websocket", "nginx",
+        "The location of the WebSocket path in nginx's server block for the public URL is put in or corrected: tested "
+        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails. Where it is "
+        "right and nginx only keeps an old address, nginx is reloaded.",
     ),
 )  # fmt: skip
 #: Who must do what no role can, by ``remedy.by``.
