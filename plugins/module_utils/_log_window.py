@@ -24,6 +24,7 @@ FLOOR_LINES = 500
 _BEFORE_LINES = 20
 #: Bytes of a line of which a copy is kept for a charge box, lines of one attempt, and spellings of ids followed.
 _KEPT_LINE = 4096
+_MOST_READ = 4096
 _KEPT_LINES = 12
 _MAX_SPELLINGS = 200
 #: Bytes without an end of line that are gone through as one.
@@ -32,6 +33,11 @@ _MAX_LINE = 1024 * 1024
 _NEAR = 1024 * 1024
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT[\d:.]{8,18}Z) |\[[A-Z]+ *\] (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) ")
+#: Words by which a line is found that may be an event; one in a hundred of a busy log is.
+_WORDS = (
+    b"] Connection is established", b"] Connection is closed", b'"BootNotification"', b"The boot of the chargebox '",
+    b"hargeBoxId '",
+)  # fmt: skip
 _SESSION = re.compile(
     rb"\[chargeBoxId=([^\n]{1,300}?), sessionId=([^\],\s]{1,80})\] "
     rb"(?:Connection is (established|closed)|Received: \[\s*2\s*,\s*\"[^\"\n]{0,100}\"\s*,\s*(\"BootNotification\"))"
@@ -134,19 +140,18 @@ class Window:
             self._held -= len(self._chunks.popleft())
 
     def _events(self, data: bytes) -> None:
-        found = []
-        for kind, pattern in (("session", _SESSION), ("booted", _BOOTED), ("refused", _REFUSED)):
-            for match in pattern.finditer(data):
-                boxes = self._of(match.group(1) or match.group(2))
-                if boxes:
-                    found.append((match.start(), kind, match, boxes))
-        for at, kind, match, boxes in sorted(found, key=lambda one: one[0]):
-            begin = data.rfind(b"\n", 0, at) + 1
-            line = data[begin : data.find(b"\n", at) + 1 or len(data)]
-            stamp = _STAMP.match(line)
-            when = (stamp.group(1) or stamp.group(2)) if stamp else None
-            for box in boxes:
-                _event(box, kind, match, self._passed + begin, line, when)
+        for begin in sorted(_lines_with(data)):
+            end = data.find(b"\n", begin) + 1 or len(data)
+            line = data[begin : min(end, begin + _MOST_READ)]
+            for kind, pattern in (("session", _SESSION), ("booted", _BOOTED), ("refused", _REFUSED)):
+                match = pattern.search(line)
+                if match is None:
+                    continue
+                stamp = _STAMP.match(line)
+                when = (stamp.group(1) or stamp.group(2)) if stamp else None
+                for box in self._of(match.group(1) or match.group(2)):
+                    _event(box, kind, match, self._passed + begin, data[begin:end], when)
+                break
 
     def _of(self, raw: bytes) -> list[Box]:
         """The boxes that an id in the log may be; a busy log names one ten thousand times."""
@@ -227,6 +232,18 @@ def coverage(box: Box, cut: Cut) -> dict[str, Any]:
         held = "the lines between are not kept; its own lines stand in a file of their own"
         result["reason"] = f"{result['reason']}; {held}" if result["reason"] else held
     return result
+
+
+def _lines_with(data: bytes) -> set[int]:
+    """Where lines begin in which one of the words stands."""
+    found = set()
+    for word in _WORDS:
+        at = data.find(word)
+        while at >= 0:
+            found.add(data.rfind(b"\n", 0, at) + 1)
+            end = data.find(b"\n", at)
+            at = data.find(word, end) if end >= 0 else -1
+    return found
 
 
 def _event(box: Box, kind: str, match: re.Match[bytes], begin: int, line: bytes, stamp: bytes | None) -> None:

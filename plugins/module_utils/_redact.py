@@ -22,6 +22,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan impor
 HIDDEN = "(value hidden)"
 #: Different idTags that get a number each; further ones get none.
 _MAX_TAGS = 5000
+#: Characters of a line that are kept.
+MAX_LINE = 16 * 1024
+_LONG = re.compile(rf"[^\n]{{{MAX_LINE + 1},}}")
+#: Words of which one is in every name of a secret.
+_WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi")
 
 #: Values that say nothing secret behind the name of a secret.
 _HARMLESS = (
@@ -39,37 +44,45 @@ _PEM_END = re.compile(
     re.MULTILINE,
 )
 _AUTHORIZATION = re.compile(
-    r"(?i)(\b(?:proxy-)?authorization\\*[\"']?\s*[:=]\s*[\"'\[\\]*)((?:basic|bearer|digest|token)\s+)?"
-    rf"(?!{_HARMLESS})[^\s\"'\],;}}\\]+(?:(?<=,)[^\n]*)?"
+    r"(?i)(authorization\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}[\"'\[\\]{0,4})((?:basic|bearer|digest|token)\s{1,4})?"
+    rf"(?!{_HARMLESS})[^\s\"'\],;}}\\]+"
 )
 # "Basic Authorization header" is how SteVe itself speaks.
 _TOKEN = re.compile(r"(?i)\b(basic|bearer) (?=[^\s\"']*[0-9=+/])[A-Za-z0-9+/=_.~-]{6,}")
 _COOKIE = re.compile(
-    r"(?i)(\b(?:set-)?cookie\\*[\"']?\s*[:=]\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\[[^\]\n]*\]|(?!\(value)[^\"'\[\s][^\"\n]*)"
+    r"(?i)(cookie\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
+    r"(\"(?:[^\"\\]|\\.){0,4000}\"|'[^'\n]{0,4000}'|\[[^\]\n]{0,4000}\]|(?!\(value)[^\"'\[\s][^\"\n]*)"
 )
 _SESSION = re.compile(r"(?i)(jsessionid=)[^\s;,\"'&?)\]}]+")
 _CSRF = re.compile(
-    r"(?i)(\b[\w-]*[cx]srf[\w-]*\\*[\"']?\s*[:=]\s*\\*[\"']?|name=\"_csrf\"[^>\n]{0,200}?value=\")[^\s\"'&;,<>\]})\\]+"
+    r"(?i)([cx]srf[\w-]{0,40}\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}\\{0,4}[\"']?|name=\"_csrf\"[^>\n]{0,200}?value=\")"
+    r"(?!\(value)[^\s\"'&;,<>\]})\\]+"
 )
 _QUERY = re.compile(
-    r"((?:\b(?:https?|wss?|jdbc:\w+)://[^\s?\"'<>]+|(?<![\w.])/[^\s?\"'<>]*)\?)(?!\(query)[^\s\"'<>]*=[^\s\"'<>]*"
+    r"((?:\b(?:https?|wss?|jdbc:\w{1,20})://[^\s?\"'<>]{1,500}|(?<![\w.])/[^\s?\"'<>]{0,500})\?)"
+    r"(?!\(query)[^\s\"'<>=]{0,500}=[^\s\"'<>]*"
 )
-_USERINFO = re.compile(r"(://[^\s/:@\"'<>]*:)(?!\(value)[^\s\"'<>/]+@")
+_USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)(?!\(value)[^\s\"'<>/]{1,500}@")
 _TAG_NAME = r"(?:parent|ocpp)?_?id_?(?:tag|token)"
 _TAG = re.compile(
-    rf"(?i)(\b{_TAG_NAME}\\*[\"']?\s*[:=]\s*\\*\")([^\"\\\n]+)"
-    rf"|(\b{_TAG_NAME}\\*[\"']?\s*[:=]\s*\\*')([^'\\\n]+)"
-    rf"|(\b{_TAG_NAME}\s*[:=]\s*)([^\s\"'\\,;}}\])<>{{\[(]+)"
-    rf"|(<(?:\w+:)?{_TAG_NAME}>)([^<\n]+)"
-    rf"|(\b{_TAG_NAME}(?:\(s\))? [\"'])([^\"'\n]+)"
+    rf"(?i)({_TAG_NAME}\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}\\{{0,4}}\")([^\"\\\n]+)"
+    rf"|({_TAG_NAME}\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}\\{{0,4}}')([^'\\\n]+)"
+    rf"|({_TAG_NAME}\s{{0,4}}[:=]\s{{0,4}})([^\s\"'\\,;}}\])<>{{\[(]+)"
+    rf"|(<(?:\w{{1,20}}:)?{_TAG_NAME}>)([^<\n]+)"
+    rf"|({_TAG_NAME}(?:\(s\))? [\"'])([^\"'\n]+)"
 )
-_STATION_KEY = re.compile(r"\{[^{}\n]*\b(?:AuthorizationKey|AuthorisationKey|BasicAuthPassword)\b[^{}\n]*\}")
-_STATION_VALUE = re.compile(r"(\\*\"(?:attribute)?value\\*\"\s*:\s*\\*\")([^\"\\\n]*)", re.IGNORECASE)
+_STATION_KEY = re.compile(
+    r"\{[^{}\n]{0,2000}\b(?:AuthorizationKey|AuthorisationKey)\b[^{}\n]{0,2000}\}|.*BasicAuthPassword.*"
+)
+_STATION_VALUE = re.compile(
+    r"(\\{0,4}\"(?:attribute)?value\\{0,4}\"\s{0,4}:\s{0,4}\\{0,4}\")(?!\(value)([^\"\\\n]+)", re.IGNORECASE
+)
 _SECRET_NAME = re.compile(
-    rf"(?i)((?<![\w-])[\w.-]*{NAME}[\w.-]*(?<!_file)(?<!_path)\\*[\"']?\s{{0,4}}[:=]\s{{0,4}})"
-    rf"(\\+\"[^\"\n]*?\\+\"|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|(?![\"']|\\*[\"']?{_HARMLESS})[^\s,;&\"'<>)}}\]]+)"
+    rf"(?i)({NAME}[\w.-]{{0,60}}(?<!_file)(?<!_path)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
+    rf"(\\{{1,4}}\"[^\"\n]{{0,4000}}?\\{{1,4}}\"|\"(?:[^\"\\\n]|\\.){{0,4000}}\"|'[^'\n]{{0,4000}}'"
+    rf"|(?![\"']|\\{{0,4}}[\"']?{_HARMLESS})[^\s,;&\"'<>)}}\]]+)"
 )
-_ASSIGNED = re.compile(rf"(?i)(-D[\w.-]*{NAME}[\w.-]*=|--?[\w-]*{NAME}[\w-]*[= ])(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
+_ASSIGNED = re.compile(rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{NAME}[\w-]{{0,40}} )(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
 _IDENTIFIED = re.compile(r"(?i)(identified (?:by|with \S+ (?:by|as)) )('[^']*'|\"[^\"]*\")")
 _MYSQL_P = re.compile(r"((?:^|[\s\"'])-p)(?!\$|orts?\b)([^\s\"',\]]+)")
 
@@ -81,15 +94,34 @@ class Redacted:
     text: str
     counts: Counter[str] = field(default_factory=Counter)
 
-    def rule(self, name: str, pattern: re.Pattern[str], put: str | Callable[[re.Match[str]], str]) -> None:
-        """Apply one rule to the whole text; what it leaves as it was is not counted."""
+    def rule(
+        self, name: str, pattern: re.Pattern[str], put: str | Callable[[re.Match[str]], str], *hints: str
+    ) -> None:  # fmt: skip
+        """Apply one rule; what it leaves as it was is not counted.
+
+        Args:
+            hints: of which one must stand in a line, in lower case; without any the whole text is gone through at once.
+        """
 
         def counted(match: re.Match[str]) -> str:
             new = put(match) if callable(put) else match.expand(put)
             self.counts[name] += new != match.group()
             return new
 
-        self.text = pattern.sub(counted, self.text)
+        if not hints:
+            self.text = pattern.sub(counted, self.text)
+            return
+        lines = self.text.split("\n")
+        for number, line in enumerate(lines):
+            lowered = line.lower()
+            if any(hint in lowered for hint in hints):
+                lines[number] = pattern.sub(counted, line)
+        self.text = "\n".join(lines)
+
+    def shorten(self) -> None:
+        """Lines that are too long for anybody to read lose their end: SteVe logs messages of megabytes."""
+        if max(map(len, self.text.split("\n"))) > MAX_LINE:
+            self.rule("long-line", _LONG, lambda match: f"{match.group()[:MAX_LINE]} (line cut)")
 
 
 @dataclass
@@ -117,13 +149,15 @@ def log(text: str, tags: Tags | None = None) -> Redacted:
 
     done = Redacted(text)
     _keys(done)
-    done.rule("station-key", _STATION_KEY, lambda match: _STATION_VALUE.sub(rf"\1{HIDDEN}", match.group()))
-    done.rule("id-tag", _TAG, tag)
+    done.shorten()
+    done.rule(
+        "station-key", _STATION_KEY, lambda match: _STATION_VALUE.sub(rf"\1{HIDDEN}", match.group()),
+        "authorizationkey", "authorisationkey", "basicauthpassword",
+    )  # fmt: skip
+    done.rule("id-tag", _TAG, tag, "idtag", "id_tag", "idtoken", "id_token")
     _headers(done)
-    done.rule("query", _QUERY, r"\1(query hidden)")
-    done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@")
-    done.rule("secret-name", _SECRET_NAME, _hidden_value)
-    _commands(done)
+    done.rule("query", _QUERY, r"\1(query hidden)", "?")
+    _values(done)
     return done
 
 
@@ -133,16 +167,19 @@ def _keys(done: Redacted) -> None:
 
 
 def _headers(done: Redacted) -> None:
-    done.rule("authorization", _AUTHORIZATION, lambda match: f"{match.group(1)}{match.group(2) or ''}{HIDDEN}")
-    done.rule("authorization", _TOKEN, rf"\1 {HIDDEN}")
-    done.rule("cookie", _COOKIE, rf"\1{HIDDEN}")
-    done.rule("cookie", _SESSION, rf"\1{HIDDEN}")
-    done.rule("csrf", _CSRF, rf"\1{HIDDEN}")
+    whole = "authorization"
+    done.rule(whole, _AUTHORIZATION, lambda match: f"{match.group(1)}{match.group(2) or ''}{HIDDEN}", whole)
+    done.rule(whole, _TOKEN, rf"\1 {HIDDEN}", "basic ", "bearer ")
+    done.rule("cookie", _COOKIE, rf"\1{HIDDEN}", "cookie")
+    done.rule("cookie", _SESSION, rf"\1{HIDDEN}", "jsessionid")
+    done.rule("csrf", _CSRF, rf"\1{HIDDEN}", "csrf", "xsrf")
 
 
-def _commands(done: Redacted) -> None:
-    done.rule("definition", _ASSIGNED, rf"\1{HIDDEN}")
-    done.rule("identified-by", _IDENTIFIED, rf"\1{HIDDEN}")
+def _values(done: Redacted) -> None:
+    done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@", "://")
+    done.rule("secret-name", _SECRET_NAME, _hidden_value, *_WORDS)
+    done.rule("definition", _ASSIGNED, rf"\1{HIDDEN}", *_WORDS)
+    done.rule("identified-by", _IDENTIFIED, rf"\1{HIDDEN}", "identified")
 
 
 def _hidden_value(match: re.Match[str]) -> str:
@@ -173,7 +210,9 @@ _VARIABLES = re.compile(r"[\"']?(?:\$\$?\{\w+(?::?\?[^{}]*)?\}|\$\$?\w+)[\"']?")
 
 def compose(text: str) -> Redacted:
     """A compose file, line by line; values of variables are hidden unless their name says how things connect."""
-    done = Redacted("")
+    done = Redacted(text)
+    done.shorten()
+    text = done.text
     block: int | None = None
     environment: int | None = None
     lines = []
@@ -201,9 +240,7 @@ def compose(text: str) -> Redacted:
     done.text = "".join(lines)
     _keys(done)
     _headers(done)
-    done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@")
-    done.rule("secret-name", _SECRET_NAME, _hidden_value)
-    _commands(done)
+    _values(done)
     return done
 
 
@@ -258,7 +295,10 @@ def nginx(data: bytes, path: str) -> Redacted:
     for begin, end in spans:
         done.counts["nginx-value"] += 1
         data = data[:begin] + f'"{HIDDEN}"'.encode("ascii") + data[end:]
-    text = data.decode("utf-8", "surrogateescape")
+    done.text = data.decode("utf-8", "surrogateescape")
+    _keys(done)
+    done.shorten()
+    text = done.text
     pieces = []
     for line in _LINES.findall(text):
         kept = line if _PLACES.match(line) else _nginx_view.redact_text(line)
@@ -268,9 +308,8 @@ def nginx(data: bytes, path: str) -> Redacted:
         done.counts["nginx-line"] += kept != line and f'"{HIDDEN}"' not in line
         pieces.append(line if f'"{HIDDEN}"' in line else kept)
     done.text = "".join(pieces)
-    _keys(done)
-    done.rule("authorization", _TOKEN, rf"\1 {HIDDEN}")
-    done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@")
+    done.rule("authorization", _TOKEN, rf"\1 {HIDDEN}", "basic ", "bearer ")
+    done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@", "://")
     return done
 
 
