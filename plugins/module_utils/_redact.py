@@ -35,7 +35,10 @@ _HARMLESS = (
 
 _PEM = re.compile(
     r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY)-----"
-    r"(?:(?:(?!-----BEGIN )[\s\S]){0,20000}?-----END (?P=kind)-----|[A-Za-z0-9+/=\s\\:.,-]{0,20000})"
+    r"(?:(?:(?!-----BEGIN )[\s\S]){0,20000}?-----END (?P=kind)-----"
+    # Without its end: the lines that may be its own.
+    r"|(?:(?:\\r)?(?:\\n|\r?\n)(?:[\d:.T-]{19,30}Z )?(?:[A-Za-z0-9+/=]{0,100}|(?:Proc-Type|DEK-Info): [^\n\\]{0,100})"
+    r"(?=\\[rn]|\r?\n|\Z)){0,500})"
 )
 #: Its end only: what was before is not in the text.
 _PEM_END = re.compile(
@@ -53,7 +56,7 @@ _COOKIE = re.compile(
     r"(?i)(cookie\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
     r"(\"(?:[^\"\\]|\\.){0,4000}\"|'[^'\n]{0,4000}'|\[[^\]\n]{0,4000}\]|(?!\(value)[^\"'\[\s][^\"\n]*)"
 )
-_SESSION = re.compile(r"(?i)(jsessionid=)[^\s;,\"'&?)\]}]+")
+_SESSION = re.compile(r"(?i)(jsessionid=)(?!\(value)[^\s;,\"'&?)\]}]+")
 _CSRF = re.compile(
     r"(?i)([cx]srf[\w-]{0,40}\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}\\{0,4}[\"']?|name=\"_csrf\"[^>\n]{0,200}?value=\")"
     r"(?!\(value)[^\s\"'&;,<>\]})\\]+"
@@ -78,13 +81,13 @@ _STATION_VALUE = re.compile(
     r"(\\{0,4}\"(?:attribute)?value\\{0,4}\"\s{0,4}:\s{0,4}\\{0,4}\")(?!\(value)([^\"\\\n]+)", re.IGNORECASE
 )
 _SECRET_NAME = re.compile(
-    rf"(?i)({NAME}[\w.-]{{0,60}}(?<!_file)(?<!_path)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
+    rf"(?i)({NAME}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
     rf"(\\{{1,4}}\"[^\"\n]{{0,4000}}?\\{{1,4}}\"|\"(?:[^\"\\\n]|\\.){{0,4000}}\"|'[^'\n]{{0,4000}}'"
     rf"|(?![\"']|\\{{0,4}}[\"']?{_HARMLESS})[^\s,;&\"'<>)}}\]]+)"
 )
 _ASSIGNED = re.compile(rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{NAME}[\w-]{{0,40}} )(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
 _IDENTIFIED = re.compile(r"(?i)(identified (?:by|with \S+ (?:by|as)) )('[^']*'|\"[^\"]*\")")
-_MYSQL_P = re.compile(r"((?:^|[\s\"'])-p)(?!\$|orts?\b)([^\s\"',\]]+)")
+_MYSQL_P = re.compile(r"((?:^|[\s\"'])-p)(?!\$|orts?\b|\(value)([^\s\"',\]]+)")
 
 
 @dataclass
@@ -162,7 +165,7 @@ def log(text: str, tags: Tags | None = None) -> Redacted:
 
 
 def _keys(done: Redacted) -> None:
-    done.rule("private-key", _PEM, f"-----BEGIN PRIVATE KEY----- {HIDDEN} ")
+    done.rule("private-key", _PEM, "(private key hidden)")
     done.rule("private-key", _PEM_END, f"{HIDDEN}\n")
 
 
