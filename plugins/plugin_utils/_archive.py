@@ -203,12 +203,17 @@ def _read_packed(path: str) -> StoredRun:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_PACKED:
                 raise ValueError(f"it is larger than {MAX_PACKED // 2**20} MiB")
-            with gzip.GzipFile(fileobj=file) as packed, tarfile.open(fileobj=_Bounded(packed), mode="r|") as archive:
-                for entry in archive:
-                    found += 1
-                    if found > MAX_ENTRIES:
-                        raise ValueError(f"it holds more than {MAX_ENTRIES} files")
-                    _take_entry(run, archive, entry)
+            with gzip.GzipFile(fileobj=file) as packed:
+                content = _Bounded(packed)
+                with tarfile.open(fileobj=content, mode="r|") as archive:
+                    for entry in archive:
+                        found += 1
+                        if found > MAX_ENTRIES:
+                            raise ValueError(f"it holds more than {MAX_ENTRIES} files")
+                        _take_entry(run, archive, entry)
+                # To its very end, where its checksum stands.
+                while content.read(65536):
+                    pass
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else "it is not packed by gzip, or cut off"
         raise ValueError(f"{inert(path, 400)} cannot be read as an archive: {why}. {advice}") from error

@@ -307,6 +307,26 @@ def report(world: World) -> Iterator[Case]:
     yield Case("steve_report", {"state": "reported", **run, "secret_word": SECRET}, True, "Unsupported parameters")
 
 
+def evidence(world: World) -> Iterator[Case]:
+    (world.directory / "steve.log").write_text(
+        f"[INFO ] 2026-11-23 01:02:03,123 x (q) - [chargeBoxId=CP-1234, sessionId=s] auth.password={world.secret}\n"
+    )
+    here: dict[str, Any] = {
+        "run_dir": "{{ run.run_dir }}", "project_dir": str(world.directory), "env_file": "app.env",
+        "log_file": str(world.directory / "steve.log"), "nginx_conf": str(world.nginx.conf),
+        "nginx_command": list(world.nginx.command), "charge_box_id": ["CP-1234", "steve"], "username": "admin",
+        "password": SECRET, "webapi_username": "admin", "webapi_value": SECRET, "passwords": {"S-1234": STATION},
+    }  # fmt: skip
+    yield Case("steve_evidence", here)
+    yield Case("steve_evidence", here, check=True)
+    yield Case("steve_evidence", {**here, "run_dir": str(world.directory / "none")}, True, "not the directory of a run")
+    yield Case("steve_evidence", {**here, "charge_box_id": "steve"}, True, "charge_box_id")
+    yield Case("steve_evidence", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
+    yield Case("steve_evidence", {**here, "log_keep_bytes": 1}, True, "log_keep_bytes")
+    yield Case("steve_evidence", {**here, "secret_word": SECRET}, True, "Unsupported parameters", early=True)
+    yield Case("steve_evidence", here, True, "LookupError at", break_in="collect")
+
+
 #: The cases of every module, in the order in which they need each other.
 TABLE = {
     "steve_chargebox": chargebox,
@@ -315,6 +335,7 @@ TABLE = {
     "steve_ws_probe": ws_probe,
     "steve_info": info,
     "steve_report": report,
+    "steve_evidence": evidence,
     "steve_env_file": env_file,
     "steve_nginx_location": nginx_location,
 }

@@ -113,7 +113,8 @@ def test_no_text_breaks_a_rule(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from([
-    "password=", "token: ", '"', "'", "\\", "x", "Cookie: ", "[", "://", "@", "?", "=", "/", "-----BEGIN PRIVATE KEY-----",
+    "password=", "token: ", '"', "'", "\\", "x", "Cookie: ", "[", "://", "@", "?", "=", "/",
+    "-----BEGIN PRIVATE KEY-----",
     "Authorization: ", "idTag=", "\n", " ", "{", "}", "BasicAuthPassword", '"value":"', ".", "-", "_csrf=",
 ]), max_size=3000))  # fmt: skip
 def test_hostile_text_takes_no_endless_time(pieces: list[str]) -> None:
@@ -203,7 +204,8 @@ def test_nginx_keeps_its_structure_and_loses_its_secrets() -> None:
     done = _redact.nginx(NGINX.encode(), "/etc/nginx/nginx.conf")
     assert CANARY not in done.text
     for kept in (
-        "server_tokens off;", "location = /steve { return 301 /steve/; }", "Upgrade $http_upgrade;", "X-Auth $http_auth",
+        "server_tokens off;", "location = /steve { return 301 /steve/; }", "Upgrade $http_upgrade;",
+        "X-Auth $http_auth",
         "proxy_cookie_path / /steve;", 'auth_basic "admin";', "auth_basic_user_file /etc/nginx/htpasswd;",
         "proxy_read_timeout 3600s;", "server_name steve.example.net;", "listen 80;", "@127.0.0.1:8180;",
     ):  # fmt: skip
