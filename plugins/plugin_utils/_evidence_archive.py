@@ -178,6 +178,8 @@ def pack(
     """
     known = list(secrets)
     missing = [*given.not_collected, *not_observed(documents.values())]
+    if not any(document.get("vantage") is None for document in documents.values()):
+        missing.insert(0, {"what": "the observation", "reason": "the run has none of this host"})
     if given.reason:
         missing.insert(0, {"what": "everything on the host", "reason": given.reason})
     plain = {*given.scanned["as_values_only"], *(one.name for one in known if one.is_short)}
