@@ -47,6 +47,9 @@ WHEN: dict[str, When] = {
         result.get("error", {}).get("code") in (None, "charge-boxes-failed")
     ),
     "when state is not checked": lambda row, result, options: state(options) != "checked",
+    "when state is not checked or begun": lambda row, result, options: state(options) not in ("checked", "begun"),
+    "when state is planned": lambda row, result, options: state(options) == "planned",
+    "when state is compared": lambda row, result, options: state(options) == "compared",
     "when state is reported or analyzed": lambda row, result, options: state(options) in JUDGED,
     "when state is reported, analyzed or compared": (
         lambda row, result, options: state(options) in (*JUDGED, "compared")

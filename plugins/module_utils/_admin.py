@@ -145,6 +145,8 @@ class AdminClient:
         )
         self._form_seconds: float | None = None
         self._signed_in = False
+        #: Running transactions at the sign-in; None when they are not known.
+        self.active_transactions: int | None = None
 
     # -- signing in and out --------------------------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class AdminClient:
         answer = self._asked_of_data_base(attempted, lambda: self._http.get(HOME_PATH, attempted))
         if leads_to_sign_in(answer):
             raise self._session_lost(attempted, HOME_PATH)
-        self._parsed(pages.home_page, answer, attempted, HOME_PATH)
+        self.active_transactions = self._parsed(pages.home_page, answer, attempted, HOME_PATH)
         self._signed_in = True
 
     def _sign_in_token(self) -> str:
@@ -447,6 +449,7 @@ def collect(
         "unknown_error": None,
         "sessions": among([session.to_dict() for session in sessions], charge_box_ids),
         "sessions_error": sessions_error,
+        "active_transactions": client.active_transactions,
         "missing": missing(
             charge_box_ids, [box.id for box in listed.charge_boxes], [entry.id for entry in listed.unknown]
         ),

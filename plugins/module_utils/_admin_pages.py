@@ -54,6 +54,11 @@ _LINK_END = re.compile(r"</a\s*>\s*\Z", re.IGNORECASE)
 _ERROR_BOX = re.compile(r"<div\b[^<>]*\bclass\s*=\s*[\"']error[\"'][^<>]*>(.{0,4000})", re.IGNORECASE | re.DOTALL)
 _ERROR_END = re.compile(r"<br\s*/?>|</div\s*>|You can\b", re.IGNORECASE)
 _ERROR_HEADING = re.compile(r"\s*<h3[^<>]*>\s*Error:", re.IGNORECASE)
+_TRANSACTIONS_TILE = re.compile(
+    r"<a\b[^<>]*\bhref\s*=\s*[\"'][^<>\"']*/manager/transactions[?;\"'][^<>]*>(?:(?!</a\b).){0,300}?"
+    r"<span\b[^<>]*\bformatNumber\b[^<>]*>\s*(\d{1,9})\s*</span",
+    re.IGNORECASE | re.DOTALL,
+)
 _TITLE = re.compile(r"<title[^<>]*>([^<]{0,200})", re.IGNORECASE)
 _LABELLED_CELL = re.compile(
     r"<td[^<>]*>\s*([^<>:]{1,60}):\s*</td\s*>\s*<td[^<>]*>(.*?)</td\s*>", re.IGNORECASE | re.DOTALL
@@ -240,14 +245,18 @@ def is_home(page: str) -> bool:
     return "tileWrapper" in page and SIGN_OUT_PATH in page
 
 
-def home_page(page: str) -> None:
-    """Prove that a page is the home page of somebody who is signed in.
+def home_page(page: str) -> int | None:
+    """The number of running transactions, from the home page of somebody who is signed in; None when it shows none.
+
+    The tile is the same in all releases (``home.jsp``).
 
     Raises:
         UnrecognisedPage: it is another page.
     """
     if not is_home(page):
         raise UnrecognisedPage(looks_like(page))
+    counts = {match.group(1) for match in _TRANSACTIONS_TILE.finditer(page)}
+    return int(counts.pop()) if len(counts) == 1 else None
 
 
 def error_text(page: str, limit: int = 200) -> str | None:

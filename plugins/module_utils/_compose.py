@@ -35,6 +35,8 @@ _PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
 _PLACE = re.compile(
     r"(?:Bind for|listen tcp[46]?|failed to bind host port(?: for)?) (?:\[([0-9a-fA-F:.]+)\]|([\d.]*|::)):(\d{1,5})\b"
 )
+#: Maven or its wrapper as a command: ``./mvnw clean package``, ``/opt/maven/bin/mvn -Pdocker``.
+_BUILD = re.compile(r"(?:^|[\s/;&|(])mvnw?(?:\s|$)")
 _QUOTED = re.compile(r"""(["'`])(?:\\.|(?!\1).)*\1""", re.DOTALL)
 _DEFINITION = re.compile(r"(-D[A-Za-z0-9_.-]+=)\S+")
 #: Values as short as this are not searched for in an error: they would blank parts of every word.
@@ -105,6 +107,7 @@ def service_facts(container: dict[str, Any]) -> dict[str, Any]:
         "error": start_error(container),
         "config_hash": labels(container).get(HASH_LABEL),
         "compose_version": labels(container).get(VERSION_LABEL),
+        "builds_at_start": builds_at_start(container),
     }
 
 
@@ -161,6 +164,11 @@ def command(container: dict[str, Any]) -> list[str]:
     """Entrypoint and command of an inspected container or image."""
     config = container.get("Config") or {}
     return words(config.get("Entrypoint")) + words(config.get("Cmd"))
+
+
+def builds_at_start(container: dict[str, Any]) -> bool:
+    """Whether the container's own command compiles SteVe first, as that of upstream's image does; it takes minutes."""
+    return any(_BUILD.search(word) for word in command(container))
 
 
 def _time(value: Any) -> str | None:

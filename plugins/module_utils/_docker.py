@@ -257,6 +257,27 @@ class Project:
             "config_hash": self._hashes(arguments, container, app),
         }
 
+    def environment_in(self, directory: str, service: str) -> dict[str, str]:
+        """The environment that compose would give a service if the project stood in another directory.
+
+        Args:
+            directory: a likeness of the project's directory; the project keeps its name and its files.
+            service: name of the service.
+
+        Raises:
+            DockerUnavailable: docker or compose cannot be asked, or compose refuses the files (``compose-refuses``).
+            SteveError: there is no such service.
+        """
+        arguments = ["--project-directory", directory]
+        if self.name:
+            arguments += ["--project-name", self.name]
+        for item in self.files:
+            place = os.path.relpath(os.path.join(self.directory, item), self.directory)
+            outside = place.split(os.sep)[0] == os.pardir
+            arguments += ["--file", os.path.join(self.directory if outside else directory, place)]
+        found, _arguments = self._configured(arguments, service)
+        return {name: value.replace("$$", "$") for name, value in _compose.environment_of(found).items()}
+
     def _interpolated(self, arguments: list[str], service: str) -> list[str] | None:
         """Names of the variables that the files write into the command; None when compose does not show them."""
         try:
@@ -312,6 +333,7 @@ def failure(what: str, stderr: str) -> DockerUnavailable:
             what,
             "compose refuses the project's files",
             "Run docker compose config in the project directory.",
+            "compose-refuses",
         )
     first = next((line.strip() for line in stderr.splitlines() if line.strip()), "no words")
     return DockerUnavailable("ask docker", what, inert(first), "Run the same command by hand on the host.")

@@ -280,6 +280,27 @@ def edit(data: bytes, keys: Mapping[str, str], absent: Iterable[str] = ()) -> Ed
     return result
 
 
+def between(before: bytes, after: bytes) -> Edited:
+    """What differs between two contents, by name; a content that cannot be read has no names."""
+    old, new = _written(before), _written(after)
+    return Edited(
+        after,
+        added=[name for name in new if name not in old],
+        changed=[name for name, raw in new.items() if name in old and old[name] != raw],
+        removed=[name for name in old if name not in new],
+    )
+
+
+def _written(data: bytes) -> dict[str, str | None]:
+    """Names with their values as they are written; of a name that stands several times the last."""
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        statements = parse(text)
+    except EnvFileError:
+        return {}
+    return {one.key: None if one.value is None else text[one.value[0] : one.value[1]] for one in statements}
+
+
 def _whole(text: str, statement: Statement, statements: list[Statement]) -> tuple[int, int]:
     """From and to of what goes with a statement: its lines, where it has them for itself."""
     start = text.rfind("\n", 0, statement.start) + 1

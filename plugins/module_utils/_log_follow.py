@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import stat
 import threading
 import time
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Generator, Iterator, Sequence
+from typing import Any, Callable, Generator, Iterator, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable
 from ansible_collections.chargeops.steve.plugins.module_utils._follow import Follower
@@ -25,6 +27,11 @@ _CHUNK = 256 * 1024
 _TICK_S = 0.25
 #: Seconds after which docker is asked again when it stopped following, as it does when a container stops.
 _AGAIN_S = 1.0
+#: Failures of docker one after the other that are borne: what asks for a container while it is removed fails.
+_FAILURES = 2
+#: The stamp that docker sets before a line; the engine's time, UTC, up to nanoseconds.
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z) ")
+_STAMP_BYTES = 40
 
 
 def follow(chunks: Generator[bytes, None, None], follower: Follower, limits: Limits) -> tuple[str, str | None]:
@@ -68,28 +75,114 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@dataclass
+class Current:
+    """Which container is the app's now: it is asked for when the one that was followed says no more.
+
+    Attributes:
+        find: the newest container of the service, as docker inspect gives it, or None; raises DockerUnavailable.
+        recreated: when following went on in a new container, seconds since 1970.
+        missing: whether the container is gone and no other one is there.
+    """
+
+    find: Callable[[], dict[str, Any] | None]
+    recreated: list[float] = field(default_factory=list)
+    missing: bool = False
+
+    def after(self, container: dict[str, Any]) -> dict[str, Any] | None:
+        """The container to follow after this one ended, which may be the same; None while there is none."""
+        found = self.find()
+        self.missing = found is None
+        if found is not None and found.get("Id") != container.get("Id"):
+            self.recreated.append(time.time())
+        return found
+
+
+class _Stamps:
+    """The engine's stamp of the last line of an output, and whether that line is over."""
+
+    def __init__(self) -> None:
+        self.last: bytes | None = None
+        self._line = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes; a line is looked at when it is over."""
+        whole, newline, begun = chunk.rpartition(b"\n")
+        if not newline:
+            self._line = (self._line + begun)[:_STAMP_BYTES]
+            return
+        # Only docker's own line ends: what a line holds is written by others.
+        lines = (self._line + whole).split(b"\n")
+        self._line = begun[:_STAMP_BYTES]
+        stamps = (match for match in map(_STAMP.match, reversed(lines)) if match)
+        stamp = next(stamps, None)
+        if stamp is not None:
+            self.last = stamp.group(1)
+
+    def within_a_line(self) -> bool:
+        """Whether the last line is not over."""
+        return bool(self._line)
+
+
 def output(
-    container: dict[str, Any], limits: Limits, command: Sequence[str] = ("docker",)
+    container: dict[str, Any], limits: Limits, command: Sequence[str] = ("docker",), current: Current | None = None
 ) -> Generator[bytes, None, None]:
     """What a container writes from ``limits.since`` on, also after it was started again; empty chunks between.
+
+    Where it is recreated, what the new one writes from its beginning. No line is given twice, and none is left out but
+    the last ones of a container that was removed before they were read.
 
     Args:
         container: as docker inspect gives it.
         limits: since when, and until when.
         command: how docker is called.
+        current: which container to go on with; None for always the same one.
 
     Raises:
-        DockerUnavailable: docker cannot be asked, or the container is gone.
+        DockerUnavailable: docker cannot be asked, or the container is gone and ``current`` is None.
     """
-    since = limits.since
+    since, failures = _utc(limits.since), 0
     while limits.left() > 0:
-        argv = [*command, "logs", "--follow", "--timestamps", "--since", _utc(since), str(container.get("Id") or "")]
-        with closing(stream(argv, limits, _TICK_S)) as chunks:
-            yield from chunks
-        since = time.time()
-        again = limits.clock() + _AGAIN_S
-        while limits.left() > 0 and limits.clock() < again:
-            yield from _wait(limits)
+        argv = [*command, "logs", "--follow", "--timestamps", "--since", since, str(container.get("Id") or "")]
+        stamps = _Stamps()
+        try:
+            with closing(stream(argv, limits, _TICK_S)) as chunks:
+                for chunk in chunks:
+                    stamps.feed(chunk)
+                    yield chunk
+            failures = 0
+        except DockerUnavailable:
+            failures += 1
+            if current is None or failures > _FAILURES:
+                raise
+        if stamps.within_a_line():
+            yield b"\n"
+        since = _after(stamps.last) or since
+        found = None
+        while found is None and limits.left() > 0:
+            again = limits.clock() + _AGAIN_S
+            while limits.left() > 0 and limits.clock() < again:
+                yield from _wait(limits)
+            if limits.left() <= 0:
+                return
+            try:
+                found = container if current is None else current.after(container)
+            except DockerUnavailable:
+                failures += 1
+                if failures > _FAILURES:
+                    raise
+        if found is not None and found.get("Id") != container.get("Id"):
+            container, since, failures = found, _utc(limits.since), 0
+
+
+def _after(stamp: bytes | None) -> str | None:
+    """The nanosecond after an engine's stamp, as docker takes it: what is written since, and no line again."""
+    if stamp is None:
+        return None
+    moment, _dot, fraction = stamp[:-1].decode("ascii").partition(".")
+    number = int(f"{fraction:0<9}") + 1
+    # The last nanosecond of a second: one line may come twice then, which is better than none.
+    return f"{moment}.{min(number, 999_999_999):09d}Z"
 
 
 def _utc(seconds: float) -> str:

@@ -42,6 +42,7 @@ _FAILED = re.compile(rb"Application run failed|Application failed to start|^Exce
 _FAILED_PLAIN = re.compile(
     rb"APPLICATION FAILED TO START|(?:^|\.) FAILED!$|^\[ERROR\] Failed to execute goal|^\[INFO\] BUILD FAILURE"
 )
+_FORBIDDEN = re.compile(rb"java\.net\.(?:Socket|Bind)Exception: Permission denied")
 _RELEASE = re.compile(rb"Starting SteveApplication v(\d{1,3}\.\d{1,3}\.\d{1,3})\b")
 _CAUSED_BY = re.compile(rb"^(?:Caused by: |Description: |[\w.$]{3,200}(?:Exception|Error): )")
 #: ``password=…`` of a JDBC URL; ``(using password: YES)`` is none.
@@ -120,6 +121,9 @@ class Start:
 
     def _look(self, line: bytes) -> None:
         """Why it may fail; the first telling line counts, else the innermost cause."""
+        if self._cause == "port-taken" and _FORBIDDEN.search(line):
+            # A port below 1024 that SteVe's user may not open: nobody else has it.
+            self._cause, self._text = "other", line[: 4 * _SHOWN]
         if self._cause is not None:
             return
         for cause, pattern in _CAUSES:

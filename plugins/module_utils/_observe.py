@@ -109,6 +109,7 @@ class Options:
     log_max_bytes: int = 32 * 1024 * 1024
     log_discounts: list[_steve_log.Discount] = field(default_factory=list)
     follow: float = 0.0
+    parts: list[str] = field(default_factory=list)
 
 
 def options_from(params: dict[str, Any]) -> Options:
@@ -138,6 +139,7 @@ def options_from(params: dict[str, Any]) -> Options:
         log_max_bytes=_log_bytes(params.get("log_max_bytes")),
         log_discounts=[_discount(item) for item in params.get("log_discounts") or []],
         follow=_follow_s(params.get("follow"), ids),
+        parts=list(params.get("parts") or []),
     )  # fmt: skip
 
 
@@ -298,6 +300,8 @@ class Observer:
         begin = self.clock()
         part: dict[str, Any] = {"status": "ok", "reason": None, "data": None}
         try:
+            if self.options.parts and name not in self.options.parts:
+                raise Skipped("only other parts were asked for")
             part["data"] = look()
         except Skipped as skipped:
             part.update(status="skipped", reason=str(skipped))
@@ -507,11 +511,14 @@ class Observer:
             self.host_begin_s, begin + _LATE_LINE_S, frozenset([*self.options.charge_box_ids, *self._ids_to_ask()])
         )
         follower = _follow.Follower(self._followed(), [ours])
+        current = _log_follow.Current(lambda: self._container_now(limits))
         if self.options.log_file:
             chunks = _log_follow.growth(self.options.log_file, self.log_position, limits)
         else:
-            chunks = _log_follow.output(self._app_container(), limits)
+            chunks = _log_follow.output(self._app_container(), limits, current=current)
         ended, reason = _log_follow.follow(chunks, follower, limits)
+        if reason is None and current.missing:
+            reason = "the app's container was removed, and no new one came"
         return {
             "source": dict(part["data"]["source"]),
             "since": _iso(begin),
@@ -519,8 +526,17 @@ class Observer:
             "seconds": round(time.time() - begin, 1),
             "ended": ended,
             "reason": reason,
+            "recreated": [_iso(at) for at in current.recreated],
             **follower.to_dict(self.clock()),
         }
+
+    def _container_now(self, limits: _log_source.Limits) -> dict[str, Any] | None:
+        """The app's newest container, found again by its labels while the log is followed."""
+        if self.project is None:
+            return None
+        self.project.deadline = self.clock() + limits.left()
+        self.project.load()
+        return self.project.container(self.options.app_service)
 
     def _followed(self) -> list[str]:
         """The charge boxes that are followed; the one that only probes use never comes."""
@@ -588,6 +604,7 @@ class Observer:
             "era": data["era"],
             "notes": data.get("notes") or [],
             "sessions_error": data.get("sessions_error"),
+            "active_transactions": data.get("active_transactions"),
             "shipped_password": self.options.password == _env_reach.SHIPPED["AUTH_PASSWORD"],
         }
 

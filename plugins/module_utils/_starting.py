@@ -95,36 +95,42 @@ def wait(
         deadline_s: seconds after the container's start for which a silent port is taken as starting.
 
     Returns:
-        ``waited_s`` (0 where there was nothing to wait for), ``reason`` why it ended.
+        ``waited_s`` (0 where there was nothing to wait for), ``outcome`` (``answers`` | ``hanging`` |
+        ``no-container`` | ``not-running`` | ``restarted`` | ``age-unknown`` | ``deadline``), ``reason`` (the same in
+        words).
     """
     begin = clock()
     app = state()
     first = (app or {}).get("started_at")
-    reason = _settled(app, first, deadline_s, now()) or _answered(answer())
+    end = _settled(app, first, deadline_s, now()) or _answered(answer())
     looks = 0
-    while reason is None:
+    while end is None:
         pause(PAUSE_S)
         looks += 1
         if looks % _STATE_EVERY == 0:
             app = state()
-        reason = _settled(app, first, deadline_s, now()) or _answered(answer())
+        end = _settled(app, first, deadline_s, now()) or _answered(answer())
     waited = round(clock() - begin, 1) if looks else 0.0
-    return {"waited_s": waited, "reason": reason}
+    return {"waited_s": waited, "outcome": end[0], "reason": end[1]}
 
 
-def _answered(seen: str) -> str | None:
-    return {OPEN: "SteVe answers", HANGING: "the port accepts connections and is silent"}.get(seen)
+def _answered(seen: str) -> tuple[str, str] | None:
+    found = {
+        OPEN: ("answers", "SteVe answers"),
+        HANGING: ("hanging", "the port accepts connections and is silent"),
+    }
+    return found.get(seen)
 
 
-def _settled(app: dict[str, Any] | None, first: str | None, deadline_s: float, now: float) -> str | None:
+def _settled(app: dict[str, Any] | None, first: str | None, deadline_s: float, now: float) -> tuple[str, str] | None:
     """Why there is nothing to wait for, None while the container may be starting."""
     if app is None:
-        return "the app has no container"
+        return "no-container", "the app has no container"
     if app["state"] != "running":
-        return f"the app's container is {app['state']}"
+        return "not-running", f"the app's container is {app['state']}"
     if app["started_at"] != first:
-        return "the app's container was restarted"
+        return "restarted", "the app's container was restarted"
     age = age_s(first, now)
     if age is None or age < 0:
-        return "the time of the container's start is not known"
-    return "the start deadline has passed" if age >= deadline_s else None
+        return "age-unknown", "the time of the container's start is not known"
+    return ("deadline", "the start deadline has passed") if age >= deadline_s else None

@@ -249,6 +249,7 @@ def collect(
         "unknown_error": untold,
         "sessions": [],
         "sessions_error": untold,
+        "active_transactions": None,
         "missing": _ids.missing(charge_box_ids, [row["id"] for row in rows], []),
         "notes": notes,
         "source": "webapi",

@@ -219,6 +219,13 @@ sessions_error:
     - Up to SteVe 3.8.0 the page fails while a station is connected under another spelling than the registered one.
   returned: success
   type: str
+active_transactions:
+  description:
+    - How many transactions are running, by SteVe's home page. They are those that SteVe got no stop of, so old ones
+      that a charger never ended are among them. Null when it is not known, as by the Web API.
+  returned: success
+  type: int
+  sample: 2
 missing:
   description: The ids of O(charge_box_id) that are not registered.
   returned: success

@@ -13,6 +13,8 @@ description:
   - Gives variables of an env file of docker compose their values, written so that compose reads exactly them, and
     leaves every other byte as it is, comments, order, line endings, mode and owner included.
   - The file is replaced in one step, so nobody ever reads half of it.
+  - Given O(project_dir), docker compose itself is asked what it would read from the new content, before anything is
+    written. Where it would read something else, nothing is changed and the module fails.
   - A container keeps the values it was created with. What has to be recreated is compose's decision, see
     M(community.docker.docker_compose_v2).
 extends_documentation_fragment:
@@ -54,6 +56,41 @@ options:
       - Whether a file that does not exist is made, with mode V(0600).
     type: bool
     default: false
+  project_dir:
+    description:
+      - Directory of the docker compose project that reads the file. With it C(docker compose config) is asked.
+      - It needs no running engine and no right to use one. Where there is no compose, that is a warning, and
+        RV(checked) is V(none).
+    type: path
+  project_name:
+    description: Name of the compose project. By default compose derives it.
+    type: str
+  compose_files:
+    description: Compose files relative to O(project_dir). By default those that compose finds itself.
+    type: list
+    elements: path
+    default: []
+  app_service:
+    description: The service that gets the values.
+    type: str
+    default: app
+  state_dir:
+    description:
+      - A directory in which the previous content is kept until O(state=confirmed) or O(state=restored). It holds the
+        same secrets and is for its owner only. It is made when it is needed and removed again.
+      - A run that finds the content of an interrupted one there keeps that, so that what is put back is always the
+        content that was last confirmed.
+      - Without it nothing is kept.
+    type: path
+  state:
+    description:
+      - With V(present) the file gets the values.
+      - With V(confirmed) the previous content in O(state_dir) is forgotten, because the app runs with the new values.
+      - With V(restored) it is put back, because the app does not. Nothing is overwritten if somebody else has changed
+        the file meanwhile.
+    type: str
+    choices: [present, confirmed, restored]
+    default: present
   backup:
     description:
       - Whether a copy of the file is made before it changes. The copy holds the same secrets.
@@ -61,7 +98,8 @@ options:
     default: false
 notes:
   - The values follow the rules of an O(ignore:env_file) without C(format). With C(format=raw) compose would take quotes
-    literally.
+    literally, which is found out with O(project_dir).
+  - The mode of the file is never changed. That every user of the host can read it is a warning.
 author:
   - chargeops contributors (@chargeops)
 """
@@ -75,6 +113,13 @@ EXAMPLES = r"""
       AUTH_PASSWORD: "{{ vault_steve_admin_password }}"
     absent_keys: [OLD_SETTING]
     backup: true
+
+- name: The same, with docker compose asked whether it reads exactly this
+  chargeops.steve.steve_env_file:
+    path: "{{ steve_project_dir }}/docker-compose.app.env"
+    keys:
+      AUTH_PASSWORD: "{{ vault_steve_admin_password }}"
+    project_dir: "{{ steve_project_dir }}"
 """
 
 RETURN = r"""
@@ -127,6 +172,21 @@ backup_file:
   returned: success
   type: str
   sample: null
+checked:
+  description: Who said how the values are read, V(compose) or V(none).
+  returned: success
+  type: str
+  sample: compose
+unchecked_reason:
+  description: Why compose was not asked. Null when it was.
+  returned: success
+  type: str
+  sample: null
+pending:
+  description: Whether O(state_dir) holds a content that waits to be confirmed or restored.
+  returned: success
+  type: bool
+  sample: false
 error:
   description: What was attempted, on what, what came back and what to do, if the module failed.
   returned: failure
@@ -135,12 +195,18 @@ error:
            "got": "it does not exist", "advice": "Correct the path, or say create=true to make it."}
 """
 
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.chargeops.steve.plugins.module_utils import _env_rehearsal
+from ansible_collections.chargeops.steve.plugins.module_utils._docker import Project
 from ansible_collections.chargeops.steve.plugins.module_utils._door import run
-from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import ensure
+from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import Wish, confirm, ensure, put_back
 from ansible_collections.chargeops.steve.plugins.module_utils._env_file import checked_keys
+
+#: Seconds for all that compose is asked.
+_COMPOSE_S = 30.0
 
 
 def argument_spec() -> dict[str, Any]:
@@ -150,26 +216,49 @@ def argument_spec() -> dict[str, Any]:
         "keys": {"type": "dict", "default": {}, "no_log": True},
         "absent_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "create": {"type": "bool", "default": False},
+        "project_dir": {"type": "path"},
+        "project_name": {"type": "str"},
+        "compose_files": {"type": "list", "elements": "path", "default": []},
+        "app_service": {"type": "str", "default": "app"},
+        "state_dir": {"type": "path"},
+        "state": {"type": "str", "choices": ["present", "confirmed", "restored"], "default": "present"},
         "backup": {"type": "bool", "default": False},
     }
 
 
+def wish_of(module: AnsibleModule, params: dict[str, Any]) -> Wish:
+    """What the options say; ``params`` as in DOCUMENTATION."""
+    keys, absent = checked_keys(params["keys"], params["absent_keys"])
+
+    def check(before: bytes | None, after: bytes) -> _env_rehearsal.Check:
+        project = Project(
+            params["project_dir"], params["project_name"] or None, params["compose_files"],
+            time.monotonic() + _COMPOSE_S,
+        )  # fmt: skip
+        service, path = params["app_service"], params["path"]
+        return _env_rehearsal.check(project, service, path, before, after, keys, absent)
+
+    return Wish(
+        params["path"],
+        keys,
+        absent,
+        create=params["create"],
+        check_mode=module.check_mode,
+        backup=module.backup_local if params["backup"] else None,
+        state_dir=params["state_dir"],
+        check=check if params["project_dir"] and (keys or absent) else None,
+    )
+
+
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-
-    def work(params: dict[str, Any]) -> dict[str, Any]:
-        keys, absent = checked_keys(params["keys"], params["absent_keys"])
-        return ensure(
-            params["path"],
-            keys,
-            absent,
-            create=params["create"],
-            check_mode=module.check_mode,
-            backup=module.backup_local if params["backup"] else None,
-        )
-
-    run(module, work)
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        required_if=[("state", "confirmed", ["state_dir"]), ("state", "restored", ["state_dir"])],
+    )
+    work = {"present": ensure, "confirmed": confirm, "restored": put_back}[module.params["state"]]
+    run(module, lambda params: work(wish_of(module, params)))
 
 
 if __name__ == "__main__":

@@ -178,6 +178,14 @@ options:
     description: Seconds for the whole call, O(start_deadline) and O(follow) apart.
     type: float
     default: 60
+  parts:
+    description:
+      - Look at these parts only. By default all of them are looked at.
+      - The container's log needs V(compose) as well.
+    type: list
+    elements: str
+    choices: [compose, env, log, clock, nginx, sockets, resources, admin, webapi, tls, probes, follow]
+    default: []
   start_deadline:
     description:
       - Seconds after the start of SteVe's container for which a port that does not answer yet is waited for. They are
@@ -262,7 +270,7 @@ parts:
       C(silent_about) says what releases do not log. No message is kept.
     - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
     - The data of V(compose) has C(services), with facts of the newest container of each, but no environment, and
-      C(waited), how long a starting SteVe was waited for.
+      C(waited), how long a starting SteVe was waited for, with the C(outcome).
     - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
       of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
     - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
@@ -276,7 +284,7 @@ parts:
       charge box its C(outcome) (V(booted), V(connected), V(closed), V(refused) or V(silent)), C(refused) with the
       reason, C(knocked_at), C(connected_at), C(booted_at), C(boot_status), C(closed_at), C(close_code), and
       C(within_30_s), whether a BootNotification came within 30 s of the connection, or null. C(others) are ids that
-      were refused meanwhile.
+      were refused meanwhile, C(recreated) the times at which following went on in a new container of the app.
   returned: unless run_dir is given or there is an error
   type: dict
 chargers:
@@ -355,6 +363,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 10},
             "deadline": {"type": "float", "default": 60},
             "start_deadline": {"type": "float", "default": 0},
+            "parts": {"type": "list", "elements": "str", "choices": list(_observe.PART_NAMES), "default": []},
             "era": {"type": "str"},
             "run_id": {"type": "str", "default": ""},
             "host": {"type": "str"},

@@ -113,14 +113,15 @@ def _resolve(check: Check, by_id: dict[str, list[Check]], done: set[int]) -> Non
     done.add(id(check))
     if check.status in ("pass", "skipped"):
         return
-    blockers: list[str] = []
+    failing: list[Check] = []
     # The public hop repeats what the proxy of the host does.
     repeated = (f"{check.entry.id}@proxy",) if check.answer.hop == "public" and check.answer.vantage else ()
     for need in (*check.entry.needs, *check.answer.needs, *repeated):
         for needed in _needed(need, check, by_id):
             _resolve(needed, by_id, done)
-            if needed.failing and _concerns(needed, check):
-                blockers += needed.blocked_by or (needed.entry.id,)
+            if needed.failing:
+                failing.append(needed)
+    blockers = [name for needed in _explaining(failing, check) for name in needed.blocked_by or (needed.entry.id,)]
     if blockers:
         check.status = "blocked"
         check.blocked_by = tuple(dict.fromkeys(blockers))
@@ -147,11 +148,17 @@ def _needed(need: str, check: Check, by_id: dict[str, list[Check]]) -> list[Chec
     return [item for item in found if item.answer.hop == (hop or "direct") and item.answer.vantage in (vantage, None)]
 
 
-def _concerns(needed: Check, check: Check) -> bool:
-    """A need about some charge boxes explains only what is seen on those."""
-    if not needed.answer.charge_boxes or not check.answer.charge_boxes:
-        return True
-    return set(check.answer.charge_boxes) <= set(needed.answer.charge_boxes)
+def _explaining(failing: list[Check], check: Check) -> list[Check]:
+    """The failed needs that explain a check: each by itself, or several that together name all of its charge boxes.
+
+    A need about some charge boxes explains only what is seen on those.
+    """
+    mine = set(check.answer.charge_boxes)
+    alone = [needed for needed in failing if not needed.answer.charge_boxes or mine <= set(needed.answer.charge_boxes)]
+    if alone:
+        return alone
+    shares = [needed for needed in failing if mine & set(needed.answer.charge_boxes)]
+    return shares if mine <= {box for needed in shares for box in needed.answer.charge_boxes} else []
 
 
 # -- the document -------------------------------------------------------------------------------------------

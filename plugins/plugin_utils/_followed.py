@@ -41,10 +41,14 @@ def for_report(view: HostView) -> dict[str, Any] | None:
     if not view.asked.get("follow_s"):
         return None
     if part["status"] != "ok":
-        return {"seconds": None, "ended": None, "reason": str(part["reason"]), "boxes": []}
+        return {"seconds": None, "ended": None, "reason": str(part["reason"]), "recreated": [], "boxes": []}
     data = part["data"]
     boxes = [{key: value for key, value in row.items() if key != "sessions"} for row in data["boxes"]]
-    return {"seconds": data["seconds"], "ended": data["ended"], "reason": data["reason"], "boxes": boxes}
+    return {
+        "seconds": data["seconds"], "ended": data["ended"], "reason": data["reason"],
+        # Observations that were stored before it was looked at lack it.
+        "recreated": list(data.get("recreated") or []), "boxes": boxes,
+    }  # fmt: skip
 
 
 def told(row: dict[str, Any], seconds: float) -> str:

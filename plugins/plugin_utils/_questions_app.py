@@ -32,6 +32,8 @@ START_DEADLINE_S = 240.0
 #: Exit code of a process that signal 9 ended.
 _SIGKILL = 137
 _MIB = 1024 * 1024
+#: Seconds for which a pool timeout in the log speaks of what is now: requests need the data base all the time.
+_RECENT_S = 600.0
 #: A file system with less than this is full: MariaDB extends its tablespace by 8 MiB (innodb_autoextend_increment) and
 #: SteVe up to 3.7 rolls its log over at 10 MB, so the next step of either does not fit.
 FULL_BYTES = 16 * _MIB
@@ -199,6 +201,11 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     if failure is not None and failure["cause"] == "db-unreachable":
         message = "SteVe failed to start because it does not reach its data base."
         return [Answer("fail", message=message, evidence=tuple(evidence))]
+    waited = _pool_timeouts(view)
+    if evidence and waited:
+        evidence.insert(0, {"source": "log", "detail": waited})
+        message = "SteVe waits in vain for a connection to its data base."
+        return [Answer("fail", message=message, evidence=tuple(evidence))]
     if evidence:
         where = "no data base container is known" if database is None else "its container runs"
         return [Answer("unknown", f"SteVe answers as without its data base, but {where}", evidence=tuple(evidence))]
@@ -207,6 +214,21 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     if database is not None and app is not None:
         return [Answer("unknown", "the data base's container runs; whether SteVe reaches it was not seen")]
     return [Answer("unknown", "nothing that needs the data base was answered")]
+
+
+def _pool_timeouts(view: HostView) -> str | None:
+    """SteVe's own word, not older than ten minutes, that its pool got no connection in 30 s; None without."""
+    part = view.part("log")
+    if part["status"] != "ok":
+        return None
+    tally, until = part["data"].get("pool_timeouts") or {}, part["data"]["window"]["until"]
+    try:
+        age_s = (datetime.fromisoformat(str(until)) - datetime.fromisoformat(str(tally.get("last")))).total_seconds()
+    except ValueError:
+        return None
+    if age_s > _RECENT_S:
+        return None
+    return f"no connection to the data base in 30 s, {int(tally['count'])} times, last at {inert(tally['last'], 30)}"
 
 
 # -- memory -------------------------------------------------------------------------------------------------
@@ -223,6 +245,12 @@ def _log_evidence(start: dict[str, Any]) -> tuple[dict[str, str], ...]:
     return ({"source": "log", "detail": inert(start["text"], 300)},) if start.get("text") else ()
 
 
+def _no_container(view: HostView) -> Answer:
+    """What happened to a container that is not there any more stands nowhere."""
+    name = inert((view.part("compose")["data"] or {}).get("app_service") or "app", 80)
+    return Answer("unknown", f"the service {name} has no container")
+
+
 def _app_out_of_memory(view: HostView) -> list[Answer]:
     start = _log_start(view)
     unknown = _compose_unknown(view)
@@ -234,7 +262,7 @@ def _app_out_of_memory(view: HostView) -> list[Answer]:
     if unknown:
         return unknown if not start.get("cause") else [Answer("pass")]
     if app is None:
-        return [Answer("pass")]
+        return [_no_container(view)]
     resources = view.part("resources")["data"] or {}
     kills = resources.get("oom_kills") or 0
     if not app["oom_killed"] and not kills:
@@ -295,6 +323,8 @@ def _app_port_taken(view: HostView) -> list[Answer]:
         evidence = list(_log_evidence(start))
     elif unknown:
         return unknown if start.get("state") not in ("started", "failed") else [Answer("pass")]
+    elif app is None:
+        return [_no_container(view)]
     else:
         return [Answer("pass")]
     listeners = _listeners(view, port)

@@ -133,7 +133,12 @@ def _interrupts(repair: Repair, view: HostView) -> str:
         return f"Nothing. {stay}; an open connection keeps its old timeouts until it reconnects."
     if connected == 0:
         return "SteVe is away while it starts; nobody is connected now."
-    return f"Every charge box's connection until SteVe has started ({who}); they reconnect by themselves."
+    running = (view.part("admin")["data"] or {}).get("active_transactions")
+    charging = "unknown" if running is None else f"{running} by SteVe's home page"
+    return (
+        f"Every charge box's connection until SteVe has started ({who}); they reconnect by themselves. "
+        f"Running transactions: {charging}."
+    )
 
 
 def _connected(view: HostView) -> tuple[int | None, str]:

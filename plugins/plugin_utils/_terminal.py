@@ -180,6 +180,10 @@ def _followed(paper: Paper, followed: dict[str, Any] | None, indent: int = 4) ->
         paper.block("followed", f"{inert(row['id'], 60)}: {told(row, followed['seconds'])}", indent, style)
     if len(followed["boxes"]) > _FOLLOWED:
         paper.block("", f"and {len(followed['boxes']) - _FOLLOWED} more", indent)
+    if followed["recreated"]:
+        times = ", ".join(inert(at, 30) for at in followed["recreated"][-3:])
+        text = f"the app's container was recreated meanwhile ({times}); the new one was followed"
+        paper.block("followed", text, indent)
     if followed["reason"]:
         paper.block("followed", inert(followed["reason"], 300), indent, "warn")
 

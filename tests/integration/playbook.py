@@ -52,13 +52,14 @@ class Run:
         hosts = {}
         for line in self.output.partition("PLAY RECAP")[2].splitlines()[1:]:
             name, separator, rest = line.partition(":")
-            if separator:
+            # Warnings may follow.
+            if separator and rest.strip().startswith("ok="):
                 hosts[name.strip()] = {key: int(value) for key, value in (item.split("=") for item in rest.split())}
         return hosts
 
 
 def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None) -> Run:
-    """Run ``chargeops.steve.NAME`` on an inventory, reports going to a directory of their own."""
+    """Run ``chargeops.steve.NAME``, or a file, on an inventory, reports going to a directory of their own."""
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[st
         done = subprocess.run(
             [
                 str(Path(sys.executable).parent / "ansible-playbook"),
-                f"chargeops.steve.{name}",
+                name if "/" in name else f"chargeops.steve.{name}",
                 "--inventory",
                 str(hosts),
                 "--extra-vars",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -111,7 +112,9 @@ def steve_chargebox_info(world: World) -> list[Setting]:
 def steve_env_file(world: World) -> list[Setting]:
     path = world.directory / "docker-compose.app.env"
     return [
-        Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", ""))
+        Setting(proves=lambda result: f"AUTH_PASSWORD={ADMIN}" in path.read_text().replace('"', "").replace("'", "")),
+        # There is no compose file here, so nobody can be asked, which it says.
+        Setting(proves=lambda result: result["checked"] == "none" and "was not asked" in result["warnings"][0]),
     ]
 
 
@@ -165,6 +168,7 @@ def steve_report(world: World) -> list[Setting]:
         Setting(proves=lambda result: Path(result["run_dir"]).is_dir()),
         Setting(proves=lambda result: result["reached"] is True),
         Setting(proves=lambda result: result["verdict"]["ok"] and Path(result["files"]["report"]).is_file()),
+        Setting(proves=lambda result: result["plan"] == json.loads(Path(result["files"]["plan"]).read_text())),
         Setting(
             {"steve_runs": ["{{ run.run_dir }}"], "steve_junit": str(junit)},
             proves=lambda result: result["verdict"]["ok"] and junit.read_text().startswith("<?xml"),

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils._env_file import EnvFileError, edit, parse, reading
+from ansible_collections.chargeops.steve.plugins.modules import steve_env_file as module
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +24,7 @@ from tests.integration.one_task import changed_lines, task
 from tests.stack.engine import client_env
 from tests.stack.shell import run
 from tests.unit.env_files import FILES, NASTY, values
+from tests.unit.module_runs import assert_documented, result_of
 
 # Where docker compose is not there it comes with the images of the stacks.
 pytestmark = pytest.mark.xdist_group("stack")
@@ -90,6 +95,97 @@ def test_compose_refuses_what_we_refuse(compose: Compose, data: bytes) -> None:
     assert compose.ask(data).returncode != 0
     with pytest.raises(EnvFileError):
         edit(data, {"A": "v"})
+
+
+# -- before it is written ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asking(compose: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that the module asks compose about."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+    for name, value in compose.environment.items():
+        monkeypatch.setenv(name, value)
+    (compose.directory / "app.env").write_text("A=old\n")
+    (compose.directory / "app.env").chmod(0o600)
+    return compose.directory
+
+
+def ensured(directory: Path, keys: dict[str, str], check: bool = False, **options: Any) -> dict[str, Any]:
+    arguments = {"path": str(directory / "app.env"), "project_dir": str(directory), **options}
+    result = result_of(module, check, keys=keys, **arguments)
+    assert_documented(module, result)
+    assert not list(Path(tempfile.gettempdir()).iterdir())
+    return result
+
+
+def test_compose_is_asked_before_the_file_is_written(asking: Path) -> None:
+    keys = {f"K{number}": value for number, value in enumerate(NASTY)}
+    (asking / ".env").write_text("FROM_DOT_ENV=1\n")
+    predicted = ensured(asking, keys, check=True)
+    assert (predicted["checked"], predicted["warnings"]) == ("compose", [])
+    assert (asking / "app.env").read_text() == "A=old\n"
+    done = ensured(asking, keys)
+    assert (done["checked"], done["unchecked_reason"], done["changed"]) == ("compose", None, True)
+    assert ensured(asking, keys)["changed"] is False
+
+
+@pytest.mark.parametrize(("service", "words"), [
+    ("env_file: [app.env], environment: {A: other}", "another value of A"),
+    ("env_file: [app.env, later.env]", "another value of A"),
+    ("env_file: [{path: app.env, format: raw}]", "format: raw"),
+])  # fmt: skip
+def test_where_compose_would_read_something_else_nothing_is_changed(asking: Path, service: str, words: str) -> None:
+    (asking / "later.env").write_text("A=later\n")
+    (asking / "compose.yml").write_text(f"services: {{app: {{image: none, {service}}}}}\n")
+    result = ensured(asking, {"A": "new secret"})
+    if "failed" not in result:
+        # A compose before 2.30 does not know the format, and refuses the project with and without the change.
+        assert "raw" in service and result["checked"] == "none" and "refuses" in result["warnings"][0]
+        return
+    assert result["error"]["code"] == "env-value-overridden" and re.search(words, result["msg"])
+    assert "new secret" not in json.dumps(result)
+    assert (asking / "app.env").read_text() == "A=old\n"
+
+
+def test_a_project_that_only_the_new_value_breaks_is_named(asking: Path) -> None:
+    (asking / "app.env").write_text("A=1\nB=${A:?must stand there}\n")
+    result = ensured(asking, {}, absent_keys=["A"])
+    assert result["error"]["code"] == "env-file-refused"
+    assert (asking / "app.env").read_text().startswith("A=1\n")
+
+
+@pytest.mark.parametrize(("project", "reason"), [
+    ("services: {app: {image: none}}", "nothing that stands in this file"),
+    ("services: {app: {image: none, env_file: [missing.env]}}", "refuses the project's files"),
+])  # fmt: skip
+def test_where_compose_cannot_tell_it_is_said(asking: Path, project: str, reason: str) -> None:
+    (asking / "compose.yml").write_text(project)
+    result = ensured(asking, {"A": "new"})
+    assert result["checked"] == "none" and reason in result["unchecked_reason"] and reason in result["warnings"][0]
+    assert result["changed"] is True
+
+
+def test_without_docker_it_is_said(asking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(asking))
+    result = ensured(asking, {"A": "new"})
+    assert result["unchecked_reason"] == "there is no docker client on this host"
+    assert (asking / "app.env").read_text() == "A=new\n"
+
+
+def test_the_project_may_name_files_and_the_env_file_stand_deeper(asking: Path) -> None:
+    (asking / "etc").mkdir()
+    (asking / "etc" / "app.env").write_text("A=old\n")
+    (asking / "etc" / "other.env").write_text("O=1\n")
+    (asking / "compose.yml").unlink()
+    (asking / "my.yml").write_text("services: {steve: {image: x, env_file: [etc/app.env, etc/other.env]}}\n")
+    options = {"compose_files": ["my.yml"], "app_service": "steve", "project_name": "named"}
+    result = ensured(asking, {"A": "$x"}, path=str(asking / "etc" / "app.env"), **options)
+    assert result["checked"] == "compose" and (asking / "etc" / "app.env").read_text() == "A='$x'\n"
+    with_absent = ensured(asking, {}, path=str(asking / "etc" / "app.env"), absent_keys=["O"], **options)
+    assert "O: gone from the file" in with_absent["warnings"][0]
+    wrong = ensured(asking, {"A": "2"}, path=str(asking / "etc" / "app.env"), **(options | {"app_service": "app"}))
+    assert "the project has steve" in wrong["msg"]
 
 
 # -- through Ansible ---------------------------------------------------------------------------------------------------

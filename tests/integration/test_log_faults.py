@@ -82,20 +82,20 @@ def test_a_restart_loop_with_a_known_cause_is_that_cause(stacks: Stacks) -> None
     assert run.statuses("app-restarting") == {"blocked"}
 
 
-@pytest.mark.parametrize("offset", [600, -600])
-def test_a_clock_that_is_ten_minutes_wrong(stacks: Stacks, offset: int) -> None:
+def test_a_clock_that_is_ten_minutes_behind(stacks: Stacks) -> None:
+    """One that is ahead is in test_real_causes, by a library."""
     stack = stacks("3.14.1", "host")
-    with configured(stack, SIM_FAULTS=f"clock-offset={offset}"):
+    with configured(stack, SIM_FAULTS="clock-offset=-600"):
         stack.wait_healthy("app")
         run = diagnose(stack)
     assert run.ids() == ["clock-skew"], run.output
-    assert "600 s " + ("ahead" if offset > 0 else "behind") in run.output
+    assert "600 s behind" in run.output
 
 
-def sessions(url: str, count: int, *messages: str) -> None:
+def sessions(url: str, count: int, *messages: str, box: str = "CP1") -> None:
     """Sessions one after the other that say something and end."""
     for _index in range(count):
-        with connect(f"{url}/CP1", subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
+        with connect(f"{url}/{box}", subprotocols=["ocpp1.6"], proxy=None) as socket:  # type: ignore[list-item]
             for message in messages:
                 socket.send(message)
                 while json.loads(socket.recv(10))[0] != 3:

@@ -272,6 +272,11 @@ def env_file(world: World) -> Iterator[Case]:
     yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]}, check=True)
     yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]})
     yield Case("steve_env_file", {"path": path, "keys": keys, "absent_keys": ["OTHER"]})
+    kept = {"path": path, "state_dir": str(world.directory / "kept")}
+    yield Case("steve_env_file", {**kept, "keys": {"KEPT": SECRET, "NUMBER": SECRET}})
+    yield Case("steve_env_file", {**kept, "state": "restored"})
+    yield Case("steve_env_file", {**kept, "state": "confirmed"})
+    yield Case("steve_env_file", {"path": path, "state": "restored"}, True, "state_dir", early=True)
     yield Case("steve_env_file", {"path": path + "-none", "keys": keys}, True, "does not exist")
     yield Case("steve_env_file", {"path": str(world.directory / "torn.env"), "keys": keys}, True, "line 1")
     yield Case("steve_env_file", {"path": path, "keys": {"A": [SECRET]}}, True, "keys")

@@ -27,7 +27,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import NotChangedError, Settings, ensure
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Target
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import REHEARSAL_PREFIX, Target
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, Site, desired
 from ansible_collections.chargeops.steve.plugins.module_utils._transaction import TransactionError
@@ -532,10 +532,16 @@ def test_a_command_that_is_not_nginx_is_told(nginx: LocalNginx, steve: Upstream,
 # -- killed, and at once -----------------------------------------------------------------------------------------------
 
 
+def files_of(case: Case) -> dict[Path, bytes]:
+    """Everything that nginx reads."""
+    found = {path: path.read_bytes() for path in case.nginx.directory.rglob("*") if path.is_file()}
+    return {path: data for path, data in found.items() if path.parent.name != "run"}
+
+
 def test_killed_before_any_step_the_next_run_recovers_and_finishes(either: Case) -> None:
     """Each system call of ours that changes something is a step; nginx serves after every kill, whatever it loaded."""
     case = either
-    original = {path: path.read_bytes() for path in case.nginx.directory.rglob("*.*") if path.parent.name != "run"}
+    original = files_of(case)
     finished: dict[Path, bytes] = {}
     deadly = 0
     while True:
@@ -553,14 +559,20 @@ def test_killed_before_any_step_the_next_run_recovers_and_finishes(either: Case)
         # Whoever restarts nginx now starts it with bytes that nginx has accepted as a whole.
         subprocess.run([*case.nginx.command, "-t", "-q", "-c", str(case.nginx.conf)], check=True, capture_output=True)
         assert status(case.nginx.port) in (case.before, 101), deadly
+        left = {path for path in files_of(case) if path.name.startswith((REHEARSAL_PREFIX, "." + REHEARSAL_PREFIX))}
+        if deadly % 4 and not case.state.exists():
+            # Nothing but copies for nginx's test was written yet; every fourth time the next run sweeps them away.
+            assert {path: data for path, data in files_of(case).items() if path not in left} == original, deadly
+            for path in left:
+                path.unlink()
+            continue
         predicted = case.run(check_mode=True)
         result = case.run()
         assert predicted["diff"] == result["diff"], deadly
         assert status(case.nginx.port) == 101, deadly
         assert not case.state.exists(), deadly
         # Not one file more or less, and the bytes of an undisturbed run.
-        now = {path: path.read_bytes() for path in case.nginx.directory.rglob("*") if path.is_file()}
-        now = {path: data for path, data in now.items() if path.parent.name != "run"}
+        now = files_of(case)
         finished = finished or now
         assert now == finished, deadly
         for path in now.keys() - original.keys():

@@ -77,10 +77,12 @@ class Pages:
             f'<input type="hidden" name="_csrf" value="{self.token}"/></form></body></html>'
         )
 
-    def home(self, boxes: int = 0) -> str:
+    def home(self, boxes: int = 0, running: int = 2) -> str:
         return self._frame(
             f'<div class="tileWrapper"><a class="tileRow1" href="{self.context}/manager/chargepoints">Number of<br>'
-            f'Charge Points<span class="base formatNumber">{boxes}</span></a></div>'
+            f'Charge Points<span class="base formatNumber">{boxes}</span></a>'
+            f'<a class="tileRow1" href="{self.context}/manager/transactions">Number of<br>'
+            f'Active Transactions<span class="base formatNumber">{running}</span></a></div>'
         )
 
     def error(self, message: str, cause: str | None = None) -> str:

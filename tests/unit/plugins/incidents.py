@@ -5,8 +5,9 @@
 """Real incidents of chargers that would not connect: their numbers, as in docs/limits.md, and where they were told.
 
 A: start and data base. B: bind address, network, NAT, firewall. C: DNS. D: TLS. E: reverse proxy, load balancer,
-tunnel. F: path, URL, transport. G: registration and id. H: subprotocol and handshake. J: messages. L: sessions that
-end. Numbers keep their gaps.
+tunnel. F: path, URL, transport. G: registration and id. H: subprotocol and handshake. I: credentials. J: messages.
+K: clock. L: sessions that end. M: Web API. N: chargers alone. Numbers keep their gaps; without a link
+it was found in SteVe's own source.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from __future__ import annotations
 INCIDENTS: dict[str, tuple[str, ...]] = {
     "A1": ("https://github.com/steve-community/steve/issues/936",),
     "A2": ("https://github.com/steve-community/steve/issues/1119",),
+    "A4": ("https://github.com/steve-community/steve/issues/495",),
+    "A5": ("https://github.com/steve-community/steve/issues/632",),
+    "A7": ("https://github.com/steve-community/steve/issues/265",),
     "A8": (
         "https://github.com/steve-community/steve/issues/644",
         "https://github.com/steve-community/steve/issues/918",
     ),
+    "A10": ("https://github.com/steve-community/steve/issues/394",),
     "A11": ("https://github.com/steve-community/steve/issues/2050",),
+    "A13": ("https://github.com/steve-community/steve/pull/1925", "https://github.com/steve-community/steve/pull/1948"),
+    "A14": ("https://github.com/steve-community/steve/issues/1523",),
+    "A16": ("https://github.com/steve-community/steve/issues/30", "https://github.com/steve-community/steve/issues/57"),
+    "A17": ("https://github.com/steve-community/steve/issues/2107",),
+    "A19": ("https://github.com/EVerest/libocpp/issues/661",),
     "B1": ("https://github.com/steve-community/steve/issues/983",),
     "B2": ("https://github.com/steve-community/steve/issues/759",),
     "B4": ("https://github.com/steve-community/steve/issues/1638",),
@@ -113,10 +123,66 @@ INCIDENTS: dict[str, tuple[str, ...]] = {
     "H17": ("https://github.com/steve-community/steve/issues/941",),
     "H19": ("https://github.com/ChargeTimeEU/Java-OCA-OCPP/issues/413",),
     "H20": ("https://github.com/citrineos/citrineos/issues/24",),
+    "I1": ("https://github.com/steve-community/steve/issues/1895",),
+    "I2": ("https://github.com/shiv3/ocpp-cp-simulator/issues/260",),
+    "I4": (
+        "https://github.com/steve-community/steve/issues/128",
+        "https://github.com/steve-community/steve/issues/100",
+        "https://github.com/steve-community/steve/issues/1546",
+    ),
+    "I5": (),
+    "I7": ("https://github.com/EVerest/libocpp/issues/826",),
+    "I8": (),
+    "J1": ("https://github.com/lbbrhzn/ocpp/issues/1503", "https://github.com/lbbrhzn/ocpp/issues/1414"),
     "J2": ("https://github.com/evcc-io/evcc/pull/25069", "https://github.com/evcc-io/evcc/issues/25072"),
+    "J4": ("https://github.com/EVerest/libocpp/issues/478",),
+    "J5": ("https://github.com/steve-community/steve/issues/769",),
+    "J7": ("https://github.com/steve-community/steve/issues/916",),
+    "J8": ("https://github.com/steve-community/steve/issues/2097",),
+    "J10": ("https://github.com/steve-community/steve/issues/129",),
+    "J11": ("https://github.com/dallmann-consulting/OCPP.Core/issues/31",),
+    "J13": ("https://github.com/evcc-io/evcc/issues/21603", "https://github.com/evcc-io/evcc/issues/32039"),
+    "J14": ("https://github.com/steve-community/steve/issues/1431",),
+    "K1": ("https://github.com/steve-community/steve/issues/96",),
+    "K2": ("https://github.com/steve-community/steve/issues/62", "https://github.com/steve-community/steve/issues/638"),
+    "K4": ("https://github.com/steve-community/steve/issues/799",),
+    "K5": ("https://github.com/matth-x/MicroOcpp/issues/311",),
+    "K7": ("https://github.com/Lamerat/OCPP-Charge-Point-Simulator/pull/7",),
+    "K8": ("https://github.com/matth-x/MicroOcpp/issues/85",),
     "L1": ("https://github.com/steve-community/steve/issues/1844",),
     "L2": ("https://github.com/evcc-io/evcc/issues/32236", "https://github.com/evcc-io/evcc/pull/33099"),
+    "L4": ("https://github.com/mikuso/ocpp-rpc/issues/80",),
     "L5": ("https://github.com/mobilityhouse/ocpp/issues/190", "https://github.com/lbbrhzn/ocpp/pull/140"),
     "L7": ("https://github.com/lbbrhzn/ocpp/issues/2030",),
     "L8": ("https://github.com/lbbrhzn/ocpp/issues/1679",),
+    "L10": (
+        "https://github.com/steve-community/steve/issues/357",
+        "https://github.com/steve-community/steve/issues/828",
+    ),
+    "L11": (
+        "https://github.com/steve-community/steve/issues/355",
+        "https://github.com/steve-community/steve/issues/1309",
+    ),
+    "L13": (
+        "https://github.com/voltbras/ts-ocpp/issues/19",
+        "https://github.com/OpenEMS/openems/issues/2906",
+        "https://github.com/lorenzodonini/ocpp-go/issues/314",
+    ),
+    "L14": ("https://github.com/steve-community/steve/issues/817",),
+    "L16": ("https://github.com/steve-community/steve/pull/1872",),
+    "L17": ("https://github.com/evcc-io/evcc/issues/9071",),
+    "L19": ("https://github.com/lbbrhzn/ocpp/issues/1096",),
+    "L20": ("https://github.com/evcc-io/evcc/issues/15890", "https://github.com/evcc-io/evcc/issues/32078"),
+    "M1": ("https://github.com/steve-community/steve/issues/1278",),
+    "M2": ("https://github.com/steve-community/steve/issues/1043",),
+    "M4": (
+        "https://github.com/steve-community/steve/issues/679",
+        "https://github.com/steve-community/steve/issues/491",
+        "https://github.com/steve-community/steve/issues/1377",
+        "https://github.com/steve-community/steve/issues/388",
+    ),
+    "M5": ("https://github.com/DeltaVetal26/SteVe-OCPP-HTTP-Client/issues/3",),
+    "N1": ("https://github.com/lbbrhzn/ocpp/issues/2",),
+    "N2": ("https://github.com/lbbrhzn/ocpp/issues/1652",),
+    "N4": ("https://github.com/evcc-io/evcc/issues/24183",),
 }

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.module_utils import _era
+from ansible_collections.chargeops.steve.plugins.module_utils import _clock, _era
 from ansible_collections.chargeops.steve.plugins.module_utils._observe import Observer, options_from
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, probe
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
@@ -30,7 +30,12 @@ from tests.simulator.faulty_proxy import running_proxy
 from tests.unit import fake_servers
 from tests.unit.fake_servers import answering, forwarding, free_port, full_queue, names, page, serving
 from tests.unit.plugins.incidents import INCIDENTS
-from tests.unit.plugins.plugin_utils import documents, documents_log, test_incidents_tls
+from tests.unit.plugins.plugin_utils import (
+    documents,
+    documents_log,
+    test_incidents_tls,
+    test_questions_webapi,
+)
 from tests.unit.test_documents import DEFAULTS, PATH, RUN
 
 LIMITS = Path(__file__).resolve().parents[3] / "docs" / "limits.md"
@@ -262,6 +267,10 @@ CASES = (
     Case("G2", asked("CP-l", release="3.5.1"), (("charge-box-unregistered", "direct"),), says="answered 401"),
     Case("G4", asked("CP-l", release="3.4.9"), (("charge-box-unregistered", "direct"),), says="answered 401"),
     Case("G8", asked("CP(1)=A", release="3.7.1"), (("charge-box-id-invalid", "direct"),), says="answered 400"),
+    Case(
+        "G10", asked("CP-1", boxes=("CP-1:Rejected",), username="admin", password="1234"),
+        (("charge-box-rejected", None),), says="CP-1",
+    ),
     Case("H1 H2 H4 H5 H7", asked("CP-1", subprotocols=[]), (("subprotocol-missing", "direct"),)),
     Case("H8 H20", asked("CP-1", subprotocols=["ocpp2.0.1"]), (("subprotocol-unsupported", "direct"),)),
     Case("H10", asked("CP-1", subprotocols=["ocpp1.6", "ocpp1.5"])),
@@ -304,6 +313,14 @@ BUILD = "[INFO] Scanning for projects...\n[ERROR] Failed to execute goal org.fly
 RECONNECTED = documents_log.about(600, documents_log.OPENED) + documents_log.about(
     500, 'Received: [2,"s","StatusNotification",{}]'
 )
+
+
+def refused_password(words: str, end: str = "") -> Callable[[ExitStack], Documents]:
+    """A charger whose password SteVe refuses, at each of its knocks."""
+    said = f"de.rwth.idsg.steve.service.ChargePointService (qtp-1) - {words} ChargeBoxId 'CP-1'{end}"
+    return logged("".join(documents_log.ago(seconds, said, "WARN") for seconds in (300, 200, 100)))
+
+
 FROM_LOG = (
     Case(
         "A1", broken_start(BUILD + "Access denied for user 'steve'@'172.18.0.3' (using password: YES)\n"),
@@ -330,7 +347,43 @@ FROM_LOG = (
         ),
         (("app-restarting", None),), says="webServerStartStop",
     ),
+    Case(
+        "A4", broken_start(BUILD + "Error Code : 1419\nMessage    : You do not have the SUPER privilege\n"),
+        (("app-failed-to-start", None),), says="Error Code : 1419",
+    ),
+    Case(
+        "A5", broken_start(BUILD + "Validate failed: Detected failed migration to version 0.6.6 (update)\n"),
+        (("app-failed-to-start", None),), says="Detected failed migration",
+    ),
+    Case("A7", broken_start(BUILD + "You have an error in your SQL syntax\n"), (("app-failed-to-start", None),)),
+    Case(
+        "A10",
+        broken_start(
+            documents_log.ago(9, documents_log.FAILED, "ERROR") + "java.io.IOException: Failed to bind to /0.0.0.0:80\n"
+            "Caused by: java.net.SocketException: Permission denied\n"
+        ),
+        (("app-failed-to-start", None),), says="Permission denied",
+    ),
+    Case(
+        "D7",
+        broken_start(
+            documents_log.ago(9, documents_log.FAILED, "ERROR")
+            + "java.lang.IllegalStateException: KeyStores with multiple certificates are not supported\n"
+        ),
+        (("app-failed-to-start", None),), says="KeyStores with multiple certificates",
+    ),
+    Case("I1 I2", refused_password("Invalid password attempt for"), (("basic-auth-refused", None),), says="wrong"),
+    Case(
+        "I5", refused_password("The username 'cp-1' (in Basic Auth) is not matching the"),
+        (("basic-auth-refused", None),), says="the user name is not the charge box id",
+    ),
+    Case(
+        "I8", refused_password("No password configured for", " - authentication misconfiguration"),
+        (("basic-auth-refused", None),), says="SteVe has none stored",
+    ),
     Case("J2", logged(RECONNECTED)),
+    Case("J4", logged(documents_log.booted(100, status="PENDING")), (("boot-not-accepted", None),), says="Pending"),
+    Case("L4", logged(dropped(900)), (("session-flapping", None),), says="each time after 900 s"),
     Case("E10", logged(dropped(45)), (("session-flapping", None),), says="each time after 45 s"),
     Case("L1", logged(dropped(30)), (("session-flapping", None),), says="each time after 30 s"),
     Case("L2", logged(dropped(60, times=17)), (("session-flapping", None),), says="each time after 60 s"),
@@ -338,7 +391,67 @@ FROM_LOG = (
     Case("L7", logged(dropped(110, 1001)), (("session-flapping", None),), says="1001 (4 times)"),
     Case("L8", logged(dropped(3600)), (("session-flapping", None),), says="each time after 3600 s"),
 )  # fmt: skip
-CASES = (*CASES, *FROM_LOG)
+
+
+# -- scenes: what else the host shows
+
+
+def no_image(_stack: ExitStack) -> Documents:
+    """The data base runs; the app's image could not be built, so that it has no container."""
+    found = documents.observation(probes=[documents.probe(endpoint=DEAD, rows=[])], admin=documents.unknown("refused"))
+    found["parts"]["compose"]["data"]["services"].pop("app")
+    found["parts"]["env"] = {"status": "skipped", "reason": "no container", "elapsed_s": 0.0, "data": None}
+    return [found]
+
+
+def no_connection_to_the_data_base(age: float) -> Documents:
+    """The pages answer and every question to the data base waits for the pool; its container runs."""
+    row = documents.row("CP-1", "undetermined", candidates=["db-unreachable"])
+    hops = [documents.probe(hop, rows=[row], gates={"verdict": "unproven"}) for hop in ("direct", "proxy")]
+    admin = documents.unknown("SteVe has no connection to its data base", "admin-no-data-base")
+    said = "com.zaxxer.hikari.pool.HikariPool (qtp-1) - Connection is not available, request timed out after 30001ms."
+    log = documents_log.log(documents_log.ago(9000, documents_log.STARTED) + documents_log.ago(age, said, "ERROR"))
+    return [documents.observation(probes=hops, admin=admin, log=log)]
+
+
+def local_time(_stack: ExitStack) -> Documents:
+    """A SteVe that was built with a local time zone: it writes and tells local time."""
+    stamp = b"2026-11-23 02:00:00,000"
+    told = _clock.told_to_chargers([(stamp, "2026-11-23T02:00:00.000+01:00")])
+    engine = _clock.against_engine([(stamp, b"2026-11-23 01:00:00,000")])
+    assert told is not None and engine is not None and told["zone_s"] == 3600
+    part = documents_log.clock()
+    part["data"]["witnesses"] = [told, engine]
+    return [documents.observation(clock=part)]
+
+
+def two_sessions(_stack: ExitStack) -> Documents:
+    """A half-open connection of before, and the one of now."""
+    sessions = [{"id": "CP-1", "protocol": "ocpp1.6", "connected_since": f"2026-11-23T00:{at}:00Z"} for at in (10, 58)]
+    found = documents.observation()
+    found["parts"]["admin"]["data"]["sessions"] = sessions
+    return [found]
+
+
+def no_web_api(_stack: ExitStack) -> Documents:
+    """``webapi.value`` is empty."""
+    return [documents.observation(webapi=test_questions_webapi.web_api("disabled", "webapi-disabled", "header"))]
+
+
+DEAD = documents.broken("tcp-refused", "connect", verdict="unreachable")
+FROM_HOST = (
+    Case("A13", no_image, (("app-not-running", None),)),
+    Case(
+        "A16", lambda _stack: no_connection_to_the_data_base(40), (("db-unreachable", None),),
+        says="1 times, last at 2026-11-23T00:59:20Z",
+    ),
+    # What a log remembers is no proof of today.
+    Case("A16", lambda _stack: no_connection_to_the_data_base(3000)),
+    Case("K1", local_time, (("clock-skew", None),), says="3600 s"),
+    Case("G17 L10", two_sessions, (("duplicate-session", None),), says="sessions since"),
+    Case("M1", no_web_api, (("webapi-disabled", None),)),
+)
+CASES = (*CASES, *FROM_LOG, *FROM_HOST)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rows)
@@ -359,7 +472,7 @@ def test_an_incident_gets_its_cause_and_nothing_else(case: Case) -> None:
 def limits() -> dict[str, str]:
     """Number → link of every incident in docs/limits.md."""
     text = LIMITS.read_text(encoding="utf-8")
-    return dict(re.findall(r"^\| \[([B-H]\d+)\]\(([^)]+)\) \|", text, re.MULTILINE))
+    return dict(re.findall(r"^\| \[([A-Z]\d+)\]\(([^)]+)\) \|", text, re.MULTILINE))
 
 
 def test_every_incident_is_staged_or_said_to_be_out_of_sight() -> None:

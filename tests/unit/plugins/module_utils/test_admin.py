@@ -71,6 +71,7 @@ def test_the_document_is_the_same_for_every_era(release: str) -> None:
             "unknown_error": None,
             "sessions": [{"id": "CP-1", "protocol": "ocpp1.6", "connected_since": "2023-11-14T22:13:20Z"}],
             "sessions_error": None,
+            "active_transactions": 2,
             "missing": [],
             "notes": [],
             "source": "admin",

@@ -318,6 +318,16 @@ def test_home_counts_only_with_both_marks_of_a_signed_in_user() -> None:
     assert not pages.is_home(Pages("3.7.1").sign_in())
 
 
+def test_home_tells_the_running_transactions_where_its_tile_is_certain() -> None:
+    home = Pages("3.7.1").home(boxes=7, running=3)
+    assert pages.home_page(home) == 3
+    assert pages.home_page(home.replace("/manager/transactions", "/manager/reservations")) is None
+    assert pages.home_page(home.replace(">3<", ">many<")) is None
+    assert pages.home_page(home + home.replace(">3<", ">4<")) is None
+    with pytest.raises(pages.UnrecognisedPage):
+        pages.home_page(Pages("3.7.1").sign_in())
+
+
 def test_the_error_text_is_inert_cut_and_without_the_reason_box() -> None:
     page = Pages("3.7.1").error("java.lang.IllegalStateException: a &lt;b&gt;\x1b[31m" + "x" * 500)
     message = pages.error_text(page)

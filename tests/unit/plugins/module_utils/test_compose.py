@@ -80,6 +80,20 @@ def test_facts_of_a_container() -> None:
     assert "s3cret-value" not in json.dumps(found.services())
 
 
+@pytest.mark.parametrize(("words", "builds"), [
+    # The shape of upstream's command: a wait, a complete Maven build, the program.
+    (["sh", "-c", "dockerize -wait tcp://mariadb:3306 && ./mvnw clean package -Pdocker && java -jar x"], True),
+    (["/opt/maven/bin/mvn", "spring-boot:run"], True),
+    (["sh", "-c", "mvn package;java -jar steve.jar"], True),
+    (["java", "-jar", "/opt/mvn/steve.jar"], False),
+    (["java", "-jar", "steve.jar", "--file=mvnw.txt"], False),
+    ([], False),
+])  # fmt: skip
+def test_an_image_that_compiles_at_start_is_known_by_its_command(words: list[str], builds: bool) -> None:
+    assert _compose.builds_at_start({"Config": {"Cmd": words}}) is builds
+    assert _compose.builds_at_start({"Config": {"Entrypoint": words, "Cmd": None}}) is builds
+
+
 def test_drift_names_keys_and_never_values() -> None:
     found = project()
     found.load()

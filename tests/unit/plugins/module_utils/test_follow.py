@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -19,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.module_utils import _observe
+from ansible_collections.chargeops.steve.plugins.module_utils import _docker, _observe
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._follow import Follower
-from ansible_collections.chargeops.steve.plugins.module_utils._log_follow import follow, growth, output
+from ansible_collections.chargeops.steve.plugins.module_utils._log_follow import Current, follow, growth, output
 from ansible_collections.chargeops.steve.plugins.module_utils._log_source import Limits
 from ansible_collections.chargeops.steve.plugins.module_utils._observe import Observer, options_from
 from ansible_collections.chargeops.steve.plugins.module_utils._steve_log import Discount
@@ -365,6 +366,92 @@ def test_dockers_failure_is_a_reason_and_loses_nothing(tmp_path: Path) -> None:
     assert follower.to_dict(time.monotonic())["boxes"][0]["outcome"] == "refused"
 
 
+def there(*containers: str | None) -> Callable[[], dict[str, Any] | None]:
+    """The app's container at each look: its id, None while there is none, ``?`` where docker fails; the last stays."""
+    left = list(containers)
+
+    def find() -> dict[str, Any] | None:
+        name = left.pop(0) if len(left) > 1 else left[0]
+        if name == "?":
+            raise DockerUnavailable("ask docker", "docker inspect", "No such object", "Try again.")
+        return None if name is None else {"Id": name}
+
+    return find
+
+
+def speaking(tmp_path: Path, **containers: str) -> list[str]:
+    """A docker whose containers say what a shell command prints; of others it knows nothing."""
+    cases = "".join(f"*' {name}') {command};; " for name, command in containers.items())
+    return docker(tmp_path, f"case \"$*\" in {cases}*) echo 'Error: No such container'; exit 1;; esac")
+
+
+RECREATED: dict[str, tuple[str | None, ...]] = {
+    "at once": ("new",), "after a while": (None, None, "new"), "while it is removed": ("?", None, "new"),
+    "created, not started": ("abc", "new"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("looks", RECREATED.values(), ids=RECREATED)
+def test_a_container_that_is_recreated_is_followed_on_in_the_new_one(
+    tmp_path: Path, looks: tuple[str | None, ...]
+) -> None:
+    (tmp_path / "old").write_text(engine(session(OPENED) + booted()[:80]).rstrip("\n"))
+    (tmp_path / "new").write_text(engine(session(OPENED, key="s2", at=9) + booted(key="s2", at=9), 9))
+    old = f"if [ -e {tmp_path}/said ]; then exit 1; fi; touch {tmp_path}/said; cat {tmp_path}/old"
+    command = speaking(tmp_path, abc=old, new=f"echo $$ > {tmp_path}/pid; cat {tmp_path}/new; exec sleep 600")
+    bounds, follower, current = limits(20, since=1795395600.0), Follower(["CP-1"]), Current(there(*looks))
+    begin = time.time()
+    assert follow(output(BOX, bounds, command, current), follower, bounds) == ("all booted", None)
+    (found,) = follower.to_dict(time.monotonic())["boxes"]
+    assert (found["connections"], found["outcome"], found["booted_at"]) == (2, "booted", "2026-11-23T01:00:09Z")
+    assert follower.reader.lines == 6, "a line was lost or came twice, or the one that broke off swallowed the next"
+    assert gone(tmp_path / "pid") and not current.missing
+    assert len(current.recreated) == 1 and begin <= current.recreated[0] <= time.time()
+    asked = [row.split()[4:] for row in (tmp_path / "asked").read_text().splitlines()]
+    assert asked[-1] == ["2026-11-23T01:00:00.000000Z", "new"], "the new one is read from its beginning"
+
+
+def test_lines_come_once_when_a_container_starts_again(tmp_path: Path) -> None:
+    """As docker does it: what is not older than the moment that is asked for, however often it is asked."""
+    lines = engine(session(OPENED) + booted() + session(CLOSED, at=5)).splitlines()
+    lines = [
+        f"2026-11-23T01:00:0{number // 3}.{number:09d}Z {row.split(' ', 1)[1]}\n" for number, row in enumerate(lines)
+    ]
+    (tmp_path / "all").write_text("".join(lines))
+    command = docker(tmp_path, f"awk -v s=\"$5\" '$1 >= s' {tmp_path}/all | head -n 2")
+    bounds, follower = limits(4.9, since=1795395599.0), Follower(["CP-1"])
+    assert follow(output(BOX, bounds, command, Current(there("abc"))), follower, bounds) == ("time", None)
+    (found,) = follower.to_dict(time.monotonic())["boxes"]
+    assert (found["connections"], len(found["sessions"])) == (1, 1)
+    assert (follower.reader.lines, follower.reader.bytes) == (len(lines), (tmp_path / "all").stat().st_size)
+
+
+def test_a_line_that_holds_a_stamp_of_its_own_moves_nothing(tmp_path: Path) -> None:
+    hostile = session(OPENED).rstrip("\n") + "\r2199-01-01T00:00:00.000000000Z x\n"
+    (tmp_path / "one").write_text(f"2026-11-23T01:00:00.000000005Z {hostile}")
+    command = docker(tmp_path, f"cat {tmp_path}/one")
+    bounds = limits(1.9)
+    follow(output(BOX, bounds, command), Follower(["CP-1"]), bounds)
+    assert (tmp_path / "asked").read_text().splitlines()[1].split()[4] == "2026-11-23T01:00:00.000000006Z"
+
+
+def test_a_container_that_is_gone_for_good_is_waited_for_and_told(tmp_path: Path) -> None:
+    bounds, current = limits(2.5), Current(there(None))
+    command = speaking(tmp_path, abc="echo")
+    assert follow(output(BOX, bounds, command, current), Follower(["CP-1"]), bounds) == ("time", None)
+    assert current.missing and current.recreated == []
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+def test_docker_that_keeps_failing_ends_it(tmp_path: Path) -> None:
+    bounds, begin = limits(20), time.monotonic()
+    with pytest.raises(DockerUnavailable):
+        follow(output(BOX, bounds, speaking(tmp_path), Current(there("abc"))), Follower(["CP-1"]), bounds)
+    assert time.monotonic() - begin < 15
+    with pytest.raises(DockerUnavailable):
+        follow(output(BOX, bounds, speaking(tmp_path, abc="echo"), Current(there("?"))), Follower(["CP-1"]), bounds)
+
+
 def test_a_signal_ends_docker_too(tmp_path: Path) -> None:
     command = docker(tmp_path, f"echo $$ > {tmp_path}/pid; echo ready; exec sleep 600")
     collection = "ansible_collections.chargeops.steve.plugins.module_utils"
@@ -481,9 +568,36 @@ def test_the_part_follows_the_apps_container(monkeypatch: pytest.MonkeyPatch, tm
     observer._part("log", observer._log)
     observer._part("follow", observer._follow)
     part = observer.parts["follow"]
-    assert (part["status"], part["data"]["ended"]) == ("ok", "all booted"), part
+    assert (part["status"], part["data"]["ended"], part["data"]["recreated"]) == ("ok", "all booted", []), part
     assert [box["id"] for box in part["data"]["boxes"]] == ["CP-1"] and part["data"]["source"]["name"] == "site-app-1"
     assert gone(tmp_path / "pid")
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_the_part_finds_a_recreated_container_by_its_labels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, comes: bool
+) -> None:
+    labels = {"com.docker.compose.project": "site", "com.docker.compose.service": "app"}
+    container = {"Id": "new", "Name": "/site-app-1", "Created": "2", "State": {}, "Config": {"Labels": labels}}
+    (tmp_path / "inspected").write_text(json.dumps([container]))
+    (tmp_path / "new").write_text(engine(session(OPENED) + booted()))
+    docker(
+        tmp_path,
+        f"case \"$*\" in ps*label=*project=site*) {'echo new' if comes else 'true'};; "
+        f"'inspect new') cat {tmp_path}/inspected;; *--follow*' new') cat {tmp_path}/new; exec sleep 600;; "
+        "*--follow*' abc') echo;; *) exit 3;; esac",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    observer = Observer(options_from(DEFAULTS | {"follow": 10 if comes else 2.5, "charge_box_id": ["CP-1"]}))
+    observer.project = _docker.Project(str(tmp_path), "site", [], deadline=0.0)
+    observer.project.containers = [container | {"Id": "abc", "Created": "1"}]
+    observer.parts |= {"compose": {"status": "ok"}, "admin": {"status": "skipped"},
+                       "log": {"status": "ok", "data": {"source": {"kind": "container", "name": "x"}}}}  # fmt: skip
+    observer._part("follow", observer._follow)
+    part = observer.parts["follow"]
+    assert (part["status"], part["data"]["ended"]) == ("ok", "all booted" if comes else "time"), part
+    assert len(part["data"]["recreated"]) == int(comes)
+    assert part["data"]["reason"] == (None if comes else "the app's container was removed, and no new one came")
 
 
 @pytest.mark.parametrize(

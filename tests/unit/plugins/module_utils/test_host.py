@@ -188,14 +188,14 @@ class Host:
 
 
 def test_an_answer_ends_the_wait() -> None:
-    assert Host(opens_at=0.0).wait() == {"waited_s": 0.0, "reason": "SteVe answers"}
-    assert Host(opens_at=30.0).wait() == {"waited_s": 30.0, "reason": "SteVe answers"}
+    assert Host(opens_at=0.0).wait() == {"waited_s": 0.0, "outcome": "answers", "reason": "SteVe answers"}
+    assert Host(opens_at=30.0).wait() == {"waited_s": 30.0, "outcome": "answers", "reason": "SteVe answers"}
 
 
 def test_the_deadline_counts_from_the_container_s_start() -> None:
     host = Host()
     host.time = 200.0
-    assert host.wait() == {"waited_s": 40.0, "reason": "the start deadline has passed"}
+    assert host.wait() == {"waited_s": 40.0, "outcome": "deadline", "reason": "the start deadline has passed"}
     host.time = 300.0
     assert host.wait()["waited_s"] == 0.0
 
@@ -213,7 +213,8 @@ def test_a_container_that_ends_or_is_restarted_is_waited_for_no_longer(change: d
 @pytest.mark.parametrize("started_at", [None, "", "yesterday", "2999-01-01T00:00:00Z"])
 def test_a_start_at_an_unknown_time_is_not_waited_for(started_at: str | None) -> None:
     found = Host(changes={0.0: {"started_at": started_at}}).wait()
-    assert found == {"waited_s": 0.0, "reason": "the time of the container's start is not known"}
+    assert (found["waited_s"], found["outcome"]) == (0.0, "age-unknown")
+    assert found["reason"] == "the time of the container's start is not known"
 
 
 def test_the_words_of_an_address_are_those_of_the_machine() -> None:

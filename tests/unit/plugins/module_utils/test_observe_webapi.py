@@ -53,6 +53,14 @@ def causes(document: dict[str, Any]) -> list[str]:
     return [item["id"] for item in found["findings"]]
 
 
+def test_only_the_parts_that_are_asked_for_are_looked_at(tmp_path: Path) -> None:
+    with steve(tmp_path, "3.14.1") as one:
+        document = observed(one, **RIGHT, parts=["webapi"])
+        assert {part["status"] for name, part in document["parts"].items() if name != "webapi"} == {"skipped"}
+        assert document["parts"]["probes"]["reason"] == "only other parts were asked for"
+        assert document["parts"]["webapi"]["status"] == "ok"
+
+
 @pytest.mark.parametrize("release", ["3.5.1", "3.7.1", "3.14.1", "expressync"])
 def test_the_web_api_of_a_release_is_observed_and_judged(tmp_path: Path, release: str) -> None:
     with steve(tmp_path, release) as one:

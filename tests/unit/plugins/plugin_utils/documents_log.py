@@ -41,11 +41,11 @@ def acknowledged(seconds: float, status: str = "ACCEPTED", charge_box_id: str = 
     return ago(seconds, f"{logger} (qtp-1) - {text}")
 
 
-def booted(seconds: float, key: str = "s1", status: str = "ACCEPTED") -> str:
+def booted(seconds: float, key: str = "s1", status: str = "ACCEPTED", box: str = "CP-1") -> str:
     """A session that begins with a BootNotification."""
     return (
-        about(seconds, OPENED, key=key) + about(seconds - 1, BOOT, key=key) + acknowledged(seconds - 1, status)
-        + about(seconds - 1, ANSWER.replace("Accepted", status.capitalize()), key=key)
+        about(seconds, OPENED, box, key) + about(seconds - 1, BOOT, box, key) + acknowledged(seconds - 1, status, box)
+        + about(seconds - 1, ANSWER.replace("Accepted", status.capitalize()), box, key)
     )  # fmt: skip
 
 
@@ -63,9 +63,9 @@ def dropping(*after: float, silence: float | None = 60, until: float = 30) -> st
     return text
 
 
-def log(text: str, asked: str = "CP-1") -> dict[str, Any]:
+def log(text: str, *asked: str) -> dict[str, Any]:
     """The part of a host whose log holds these lines."""
-    reader = Reader((asked,))
+    reader = Reader(asked or ("CP-1",))
     reader.feed(text.encode())
     reader.close()
     found = reader.to_dict()
@@ -94,7 +94,8 @@ def followed(*steps: str, asked: str = "CP-1", held: float = 2.5, ended: str = "
         follower.done(number - len(steps) + 1)
     found = {
         "source": {"kind": "container", "name": "site-app-1"}, "since": "2026-11-23T01:00:00Z",
-        "until": "2026-11-23T01:01:00Z", "seconds": 60.0, "ended": ended, "reason": None, **follower.to_dict(held),
+        "until": "2026-11-23T01:01:00Z", "seconds": 60.0, "ended": ended, "reason": None,
+        "recreated": [], **follower.to_dict(held),
     }  # fmt: skip
     return {"status": "ok", "reason": None, "elapsed_s": 60.1, "data": found}
 

@@ -15,6 +15,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
 from ansible_collections.chargeops.steve.plugins.plugin_utils._questions import UNANSWERED
 
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, row, service, unknown
+from tests.unit.plugins.plugin_utils.documents_log import STARTED, ago, booted, log
 
 RUN = "20261123T010203Z-7f3a"
 
@@ -438,6 +439,28 @@ def test_a_status_that_keeps_a_charger_waiting_is_named(stored: str) -> None:
     result = judge(observation(admin=admin([{"registration_status": stored}])))
     assert causes(result) == [f"charge-box-{stored}"]
     assert result["findings"][0]["remedy"]["by"] == "steve_chargebox"
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [
+        (("rejected", "pending"), ["charge-box-rejected", "charge-box-pending"]),
+        (("rejected", "accepted"), ["charge-box-rejected"]),
+        ((None, None), ["boot-not-accepted"]),
+    ],
+)
+def test_several_causes_explain_together_what_is_seen_on_all_their_boxes(stored: Any, wanted: list[str]) -> None:
+    boots = booted(100, "a", "REJECTED", "CP-1") + booted(90, "b", "PENDING", "CP-2")
+    registered = [{"id": f"CP-{number}", "registration_status": one} for number, one in enumerate(stored, 1)]
+    document = observation(
+        asked=["CP-1", "CP-2"], admin=admin(registered), log=log(ago(900, STARTED) + boots, "CP-1", "CP-2"),
+        probes=[probe(rows=[row("CP-1"), row("CP-2")])],
+    )  # fmt: skip
+    result = judge(document)
+    assert causes(result) == wanted
+    if stored == ("rejected", "pending"):
+        (check,) = [item for item in result["checks"] if item["id"] == "boot-not-accepted"]
+        assert (check["status"], check["blocked_by"]) == ("blocked", wanted)
 
 
 def test_a_status_that_was_not_read_is_unknown_and_that_of_others_is_not_asked() -> None:

@@ -175,6 +175,20 @@ def test_the_report_has_a_line_for_each(line: str, live: dict[str, Any]) -> None
     assert shown[0] == f"followed  {line}" and shown[1].startswith("verdict")
 
 
+def test_the_report_says_that_the_container_was_recreated() -> None:
+    live = followed(BOOTED)
+    live["data"]["recreated"] = ["2026-11-23T01:00:40Z"]
+    document = judge(host("", live))[2]
+    assert document["hosts"][0]["followed"]["recreated"] == ["2026-11-23T01:00:40Z"]
+    shown = render(document, width=200)
+    text = "the app's container was recreated meanwhile (2026-11-23T01:00:40Z); the new one was followed"
+    assert f"followed  {text}" in shown
+    # A stored observation of before.
+    del live["data"]["recreated"]
+    assert judge(host("", live))[2]["hosts"][0]["followed"]["recreated"] == []
+    assert "recreated" not in render(judge(host("", live))[2], width=200)
+
+
 def test_the_report_says_why_nothing_was_followed_and_stays_short() -> None:
     shown = render(judge(host("", unknown("no permission")))[2], width=200)
     assert "followed  no permission" in shown

@@ -30,6 +30,7 @@ def listed(*ids: str, error: str | None = None) -> dict[str, Any]:
     registered = [registered_box("CP-1")]
     sessions = [{"id": id, "connected_since": "2026-11-23T01:00:00Z", "version": "1.6"} for id in ids]
     data = {"registered": registered, "unknown": [], "sessions": sessions, "sessions_error": error}
+    data["active_transactions"] = len(ids) // 2
     return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
 
 
@@ -65,6 +66,7 @@ def test_the_plan_names_repair_finding_and_what_it_interrupts() -> None:
     [
         (listed(), "nobody is connected now"),
         (listed(*(f"CP-{number}" for number in range(9))), "(9: CP-0, CP-1, CP-2, CP-3, CP-4 and 4 more)"),
+        (listed("CP-1", "CP-2"), "Running transactions: 1 by SteVe's home page."),
         (listed(error="the page was not recognised"), "how many is unknown: the page was not recognised"),
         (unknown("no password was given"), "how many is unknown: no password was given"),
     ],
