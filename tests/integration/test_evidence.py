@@ -92,7 +92,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     docker = directory / "bin" / "docker"
     docker.parent.mkdir()
     docker.write_text(
-        f'#!/bin/sh\ncase "$1" in ps) echo abc;; inspect) cat {project}/inspect;; version) echo 28.2;; *) exit 1;; esac\n'
+        f'#!/bin/sh\ncase "$1" in ps) echo abc;; inspect) cat {project}/inspect;; version) echo 28;; *) exit 1;; esac\n'
     )
     docker.chmod(0o755)
     properties = {"auth.user": "admin", "auth.password": CANARIES["admin"], "webapi.value": CANARIES["webapi"]}
@@ -140,7 +140,9 @@ def docker_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(temporary))
 
 
-def evidence(*options: str, extra: dict[str, Any] | None = None, **hosts: dict[str, Any]) -> tuple[Run, dict[str, Path]]:
+def evidence(
+    *options: str, extra: dict[str, Any] | None = None, **hosts: dict[str, Any]
+) -> tuple[Run, dict[str, Path]]:  # fmt: skip
     """A run, and its archives by host."""
     run = playbook("evidence", {"all": {"children": {"steve": {"hosts": hosts}}}}, *options, extra=extra)
     found = list(run.directories[-1].parent.glob("*.tar.gz")) if run.directories else []
