@@ -514,5 +514,3 @@ def _safe(path: str) -> str:
     """A path as it may stand in an archive on any system."""
     kept = "/".join(quote(part, safe=" ") for part in path.split("/") if part not in ("", ".", ".."))
     return kept[:200] or "unnamed"
-
-
