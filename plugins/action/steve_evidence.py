@@ -86,7 +86,7 @@ class ActionModule(EnvelopeAction):
         return result, Given(reason="the module broke off on the host.")
 
     def _variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The host's variables that are secrets, with their templates filled; one that cannot be is left out."""
+        """The host's variables that may hold secrets, with their templates filled where they can be."""
         found = {}
         for name, value in task_vars.items():
             if name in ("hostvars", "vars", "groups", "ansible_facts") or name.startswith("_"):
@@ -95,7 +95,7 @@ class ActionModule(EnvelopeAction):
                 try:
                     found[name] = self._templar.template(value)
                 except AnsibleError:
-                    continue
+                    found[name] = value
         return found
 
 

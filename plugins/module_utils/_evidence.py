@@ -217,7 +217,8 @@ class Collector:
         hits = []
         for path, data in sorted(parts.items()):
             for hit in _secret_scan.find(path.encode("utf-8", "replace") + b"\n" + data, self.secrets):
-                hits.append({"file": path, "rule": hit.name, "form": hit.form})
+                shown, _counts = _secret_scan.hide(path.encode("utf-8", "replace"), self.secrets)
+                hits.append({"file": inert(shown.decode("utf-8", "replace")), "rule": hit.name, "form": hit.form})
         files = {path: data.decode("utf-8", "surrogateescape") for path, data in self.files.items()}
         scanned = {
             "secrets": sorted({one.name for one in self.secrets if not one.is_short}),

@@ -76,11 +76,15 @@ class Hit:
     form: str
 
 
+#: Values of switches such as ``MARIADB_RANDOM_ROOT_PASSWORD``, which are no secrets whatever the name says.
+_SWITCHES = frozenset(("0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"))
+
+
 def secrets(found: Iterable[tuple[str, str]], users: Iterable[str] = ()) -> list[Secret]:
-    """Secrets of (name, value), each value once, empty ones left out."""
+    """Secrets of (name, value), each value once; empty ones and switches are none."""
     values: dict[str, str] = {}
     for name, value in found:
-        if value.strip():
+        if value.strip() and value.strip().lower() not in _SWITCHES:
             values.setdefault(value, name)
     known = tuple(dict.fromkeys(user for user in users if user))
     return [Secret(name, value, known) for value, name in values.items()]

@@ -143,6 +143,13 @@ def test_a_charge_box_that_is_named_like_a_password_keeps_everything_back(host: 
     assert CANARIES["admin"] not in json.dumps(result)
 
 
+def test_a_file_that_is_named_like_a_password_is_told_without_its_name(host: Path) -> None:
+    (host / f"{CANARIES['envfile']}.yml").write_text("services: {}\n")
+    result = result_of(steve_evidence, **options(host, compose_files=[f"{CANARIES['envfile']}.yml"]))
+    assert "host/compose/(secret hidden).yml" in {hit["file"] for hit in result["hits"]} and result["files"] == {}
+    assert CANARIES["envfile"] not in json.dumps(result)
+
+
 def test_what_cannot_be_read_is_named_and_costs_nothing_else(host: Path) -> None:
     (host / "bin" / "docker").write_text("#!/bin/sh\necho 'permission denied' >&2; exit 1\n")
     (host / "nginx.conf").write_text("http { include missing.conf; include broken; }\n")

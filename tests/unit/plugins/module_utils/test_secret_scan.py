@@ -104,6 +104,7 @@ def test_one_value_is_told_once_and_blank_ones_are_none() -> None:
     found = secrets([("a", "kanarienvogel"), ("b", "kanarienvogel"), ("c", ""), ("d", " ")], ["", "admin", "admin"])
     assert [(one.name, one.users) for one in found] == [("a", ("admin",))]
     assert "kanarienvogel" not in repr(found)
+    assert not secrets([("MARIADB_RANDOM_ROOT_PASSWORD", "yes"), ("b", "1"), ("c", "True")])
 
 
 @given(st.binary(max_size=300), st.text(max_size=12))
