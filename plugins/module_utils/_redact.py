@@ -28,10 +28,11 @@ _LONG = re.compile(rf"[^\n]{{{MAX_LINE + 1},}}")
 #: Words of which one is in every name of a secret.
 _WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi")
 
-#: Values that say nothing secret behind the name of a secret.
+#: Values that say nothing secret behind the name of a secret. ``$NAME`` is a variable in compose's files only.
 _HARMLESS = (
-    r"(?:YES|NO|true|false|null|None|undefined|\(value|\(secret|\[PROTECTED\]|\*+|\$\{?\w+\}?)(?![^\s\"',;)}\]])"
+    r"(?:YES|NO|true|false|null|None|undefined|\(value|\(secret|\[PROTECTED\]|\*+|\$\{\w+\})(?![^\s\"',;)}\]])"
 )
+_HARMLESS_IN_COMPOSE = rf"(?:{_HARMLESS}|\$\w+(?![^\s\"',;)}}\]]))"
 
 _PEM = re.compile(
     r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY)-----"
@@ -80,11 +81,11 @@ _STATION_KEY = re.compile(
 _STATION_VALUE = re.compile(
     r"(\\{0,4}\"(?:attribute)?value\\{0,4}\"\s{0,4}:\s{0,4}\\{0,4}\")(?!\(value)([^\"\\\n]+)", re.IGNORECASE
 )
-_SECRET_NAME = re.compile(
+_SECRET_NAME, _SECRET_NAME_IN_COMPOSE = (re.compile(
     rf"(?i)({NAME}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
     rf"(\\{{1,4}}\"[^\"\n]{{0,4000}}?\\{{1,4}}\"|\"(?:[^\"\\\n]|\\.){{0,4000}}\"|'[^'\n]{{0,4000}}'"
-    rf"|(?![\"']|\\{{0,4}}[\"']?{_HARMLESS})[^\s,;&\"'<>)}}\]]+)"
-)
+    rf"|(?![\"']|\\{{0,4}}[\"']?{harmless})[^\s,;&\"'<>)}}\]]+)"
+) for harmless in (_HARMLESS, _HARMLESS_IN_COMPOSE))  # fmt: skip
 _ASSIGNED = re.compile(rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{NAME}[\w-]{{0,40}} )(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
 _IDENTIFIED = re.compile(r"(?i)(identified (?:by|with \S+ (?:by|as)) )('[^']*'|\"[^\"]*\")")
 _MYSQL_P = re.compile(r"((?:^|[\s\"'])-p)(?!\$|orts?\b|\(value)([^\s\"',\]]+)")
@@ -160,7 +161,7 @@ def log(text: str, tags: Tags | None = None) -> Redacted:
     done.rule("id-tag", _TAG, tag, "idtag", "id_tag", "idtoken", "id_token")
     _headers(done)
     done.rule("query", _QUERY, r"\1(query hidden)", "?")
-    _values(done)
+    _values(done, _SECRET_NAME)
     return done
 
 
@@ -178,9 +179,9 @@ def _headers(done: Redacted) -> None:
     done.rule("csrf", _CSRF, rf"\1{HIDDEN}", "csrf", "xsrf")
 
 
-def _values(done: Redacted) -> None:
+def _values(done: Redacted, secret_name: re.Pattern[str]) -> None:
     done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@", "://")
-    done.rule("secret-name", _SECRET_NAME, _hidden_value, *_WORDS)
+    done.rule("secret-name", secret_name, _hidden_value, *_WORDS)
     done.rule("definition", _ASSIGNED, rf"\1{HIDDEN}", *_WORDS)
     done.rule("identified-by", _IDENTIFIED, rf"\1{HIDDEN}", "identified")
 
@@ -243,7 +244,7 @@ def compose(text: str) -> Redacted:
     done.text = "".join(lines)
     _keys(done)
     _headers(done)
-    _values(done)
+    _values(done, _SECRET_NAME_IN_COMPOSE)
     return done
 
 

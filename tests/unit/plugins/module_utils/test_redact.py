@@ -44,6 +44,7 @@ STAMP = (
         ("query", f"jdbc:mysql://db:3306/stevedb?user=steve&password={CANARY}"),
         ("userinfo", f"http://steve:{CANARY}@db:3306/x"),
         ("secret-name", f"auth.password = {CANARY}"),
+        ("secret-name", f"auth.password=${CANARY}"),
         ("secret-name", f'{{"password": "{CANARY} and more"}}'),
         ("secret-name", f"java -Dauth.password={CANARY} -jar steve.war"),
         ("secret-name", f"db.password: '{CANARY}'"),
@@ -140,6 +141,7 @@ services:
       FROM_SHELL: ${{FROM_SHELL:-{CANARY}}}
       PLAIN_SHELL: ${{PLAIN_SHELL}}
       PASSWORD_FILE: /run/secrets/db
+      OTHER_PASSWORD: $OTHER_PASSWORD
     command: java -Dauth.password={CANARY} -Dserver.port=8180 -jar steve.war
     healthcheck:
       test: ["CMD", "curl", "-f", "http://admin:{CANARY}@localhost:8180/steve"]
@@ -163,7 +165,8 @@ def test_a_compose_file_keeps_its_lines_and_names_and_loses_its_secrets() -> Non
     assert len(done.text.splitlines()) == len(COMPOSE.splitlines())
     for kept in (
         "DB_HOST: mariadb", "DB_PORT: 3306", "TZ: UTC", "DB_PASSWORD: (value hidden)", "PLAIN_SHELL: ${PLAIN_SHELL}",
-        "FROM_SHELL: ${FROM_SHELL:-(value hidden)}", "PASSWORD_FILE: ", "-Dserver.port=8180", '"127.0.0.1:8180:8180"',
+        "FROM_SHELL: ${FROM_SHELL:-(value hidden)}", "PASSWORD_FILE: ",
+        "OTHER_PASSWORD: $OTHER_PASSWORD", "-Dserver.port=8180", '"127.0.0.1:8180:8180"',
         "image: registry.example.net/steve:3.14.1", "MARIADB_DATABASE=stevedb", "interval: 5s", "color: red",
         "restart: unless-stopped # {}", "@localhost:8180/steve", "  db:",
     ):  # fmt: skip
