@@ -14,17 +14,36 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Callable, Generator, Sequence
+from typing import Any, Callable, Generator, Protocol, Sequence, TypeVar
 
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, failure
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
-from ansible_collections.chargeops.steve.plugins.module_utils._steve_log import Reader
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 _CHUNK = 256 * 1024
 #: Bytes of a line of SteVe's, on average, by which the number of lines to ask docker for is guessed.
 _LINE_BYTES = 160
 _STDERR = 4096
+
+
+class Sink(Protocol):
+    """What a log is read into: ``_steve_log.Reader``, ``_log_window.Window``."""
+
+    @property
+    def lines(self) -> int:
+        """Lines that were read."""
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the log."""
+
+    def close(self) -> None:
+        """The log ends."""
+
+    # Last, because the name of the type is meant above.
+    bytes: int
+
+
+Reader = TypeVar("Reader", bound=Sink)
 
 
 @dataclass
@@ -147,7 +166,7 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(max(seconds, 0.0), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _read(argv: list[str], limits: Limits, reader: Reader) -> str | None:
+def _read(argv: list[str], limits: Limits, reader: Sink) -> str | None:
     """Feed a command's output to the reader; why it is not whole, None when it is."""
     with closing(stream(argv, limits)) as chunks:
         for chunk in chunks:

@@ -50,7 +50,8 @@ options:
     description: Directory of the run, as returned by O(state=begun). Needed for the states that read one run.
     type: path
   run_dirs:
-    description: Directories of stored runs, for O(state=analyzed).
+    description:
+      - Directories of stored runs, or archives of M(chargeops.steve.steve_evidence), for O(state=analyzed).
     type: list
     elements: path
     default: []

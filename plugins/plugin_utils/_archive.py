@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import re
 import secrets
 import stat
+import tarfile
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
@@ -70,11 +74,16 @@ def write_json(path: str, document: dict[str, Any]) -> None:
 
 def write_text(path: str, text: str) -> None:
     """Write a text file atomically, mode 0600."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a file atomically, mode 0600."""
     temporary = f"{path}.{secrets.token_hex(4)}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -101,12 +110,14 @@ def read_observations(run_dir: str) -> list[dict[str, Any]]:
 
 
 def read_stored(run_dir: str) -> StoredRun:
-    """Everything of a stored run that can be read; a file that cannot costs no other file.
+    """Everything of a stored run (directory or archive) that can be read; a file that cannot costs no other file.
 
     Raises:
-        ValueError: the directory is not that of a run.
+        ValueError: the directory is not that of a run, the archive not one of evidence.
     """
     path = os.path.abspath(os.path.expanduser(run_dir))
+    if os.path.isfile(path):
+        return _read_packed(path)
     try:
         names = _names(path)
     except OSError as error:
@@ -115,23 +126,120 @@ def read_stored(run_dir: str) -> StoredRun:
         raise ValueError(text) from error
     run = StoredRun(path)
     for name, file in names:
-        try:
-            run.documents.append(_load(file, OBSERVATION_SCHEMA))
-        except UnusableFile as error:
-            host, vantage = (None, None) if error.foreign else _whose(name)
-            run.unread.append(Unread(file, error.reason, host, vantage))
+        _take(run, name, file, None)
     findings = os.path.join(path, "findings.json")
     if os.path.lexists(findings):
-        try:
-            verdict = _load(findings, FINDINGS_SCHEMA)
-            run.run_id = str(verdict.get("run_id") or "")
-            run.hosts = _hosts(verdict)
-        except UnusableFile as error:
-            run.unread.append(Unread(findings, error.reason, None, None))
+        _take_verdict(run, findings, None)
+    return _named_after(run, os.path.basename(path))
+
+
+def _take(run: StoredRun, name: str, file: str, data: bytes | None) -> None:
+    """One observation of a run, from its file or from the bytes of one."""
+    try:
+        run.documents.append(_load(file, OBSERVATION_SCHEMA, data))
+    except UnusableFile as error:
+        host, vantage = (None, None) if error.foreign else _whose(name)
+        run.unread.append(Unread(file, error.reason, host, vantage))
+
+
+def _take_verdict(run: StoredRun, file: str, data: bytes | None) -> None:
+    try:
+        verdict = _load(file, FINDINGS_SCHEMA, data)
+        run.run_id = str(verdict.get("run_id") or "")
+        run.hosts = _hosts(verdict)
+    except UnusableFile as error:
+        run.unread.append(Unread(file, error.reason, None, None))
+
+
+def _named_after(run: StoredRun, name: str) -> StoredRun:
     if not _RUN_ID.match(run.run_id):
-        named = os.path.basename(path)
-        run.run_id = named if _RUN_ID.match(named) else ""
+        run.run_id = name if _RUN_ID.match(name) else ""
     return run
+
+
+# -- an archive of evidence --------------------------------------------------------------------------------------------
+
+#: Bytes of an archive, packed and unpacked, and entries in it.
+MAX_PACKED = 256 * 2**20
+MAX_UNPACKED = 512 * 2**20
+MAX_ENTRIES = 10000
+_MEMBER = re.compile(r"[^/]+/(?:observations/(?P<name>[^/]+\.json)|(?P<verdict>findings\.json))")
+
+
+class _Bounded(io.RawIOBase):
+    """What comes out of an archive, up to a limit: a small one may hold more than there is memory."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = MAX_UNPACKED
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes.
+
+        Raises:
+            ValueError: there is more than the limit.
+        """
+        data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"it holds more than {MAX_UNPACKED // 2**20} MiB")
+        return data
+
+
+def _read_packed(path: str) -> StoredRun:
+    """The run in an archive of evidence. Nothing is unpacked to the disk, and links and other paths are passed over.
+
+    Raises:
+        ValueError: it is no such archive, is damaged or too large.
+    """
+    run = StoredRun(path)
+    advice = "Give the directory of a run or an archive that the playbook evidence made."
+    found = 0
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_PACKED:
+                raise ValueError(f"it is larger than {MAX_PACKED // 2**20} MiB")
+            with gzip.GzipFile(fileobj=file) as packed:
+                content = _Bounded(packed)
+                with tarfile.open(fileobj=content, mode="r|") as archive:
+                    for entry in archive:
+                        found += 1
+                        if found > MAX_ENTRIES:
+                            raise ValueError(f"it holds more than {MAX_ENTRIES} files")
+                        _take_entry(run, archive, entry)
+                # To its very end, where its checksum stands.
+                while content.read(65536):
+                    pass
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "it is not packed by gzip, or cut off"
+        raise ValueError(f"{inert(path, 400)} cannot be read as an archive: {why}. {advice}") from error
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ValueError(f"{inert(path, 400)} cannot be read as an archive: it is damaged. {advice}") from error
+    except ValueError as error:
+        raise ValueError(f"{inert(path, 400)} cannot be read as an archive: {error}. {advice}") from error
+    if not run.documents and not run.unread and not run.hosts:
+        raise ValueError(f"{inert(path, 400)} holds no observation. {advice}")
+    return _named_after(run, "")
+
+
+def _take_entry(run: StoredRun, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
+    match = _MEMBER.fullmatch(entry.name)
+    if match is None or entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        return
+    shown = f"{run.path}:{inert(entry.name, 300)}"
+    if entry.size > MAX_FILE:
+        run.unread.append(Unread(shown, f"is larger than {MAX_FILE // 2**20} MiB.", None, None))
+        return
+    stream = archive.extractfile(entry)
+    data = stream.read() if stream is not None else b""
+    if match.group("verdict"):
+        _take_verdict(run, shown, data)
+    else:
+        _take(run, match.group("name"), shown, data)
 
 
 def _names(run_dir: str) -> list[tuple[str, str]]:
@@ -145,13 +253,13 @@ def _whose(name: str) -> tuple[str, str | None]:
     return unquote(host), unquote(vantage) if separator else None
 
 
-def _load(path: str, schema: str) -> dict[str, Any]:
-    """A document of a schema.
+def _load(path: str, schema: str, data: bytes | None = None) -> dict[str, Any]:
+    """A document of a schema, from its file or from the bytes of one.
 
     Raises:
         UnusableFile: it cannot be read, or is another thing.
     """
-    document = _parse(path, _read(path))
+    document = _parse(path, _read(path) if data is None else data)
     kind = schema.split("/")[1]
     named = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(named, str):
@@ -279,15 +387,32 @@ def earlier_probes(run_dir: str, host: str, now: datetime, seconds: float) -> li
 _EARLIER_RUNS = 5
 
 
-def _of_host(run_dir: str, host: str) -> list[dict[str, Any]]:
-    """The documents about one host, those of vantages included."""
-    folder = os.path.join(run_dir, "observations")
+def read_host(run_dir: str, host: str) -> dict[str, dict[str, Any]]:
+    """The documents of a run about one host, those of vantages included, by path below the run's directory.
+
+    Raises:
+        UnusableFile: one is not an observation; the sentence names it.
+        OSError: the directory cannot be read.
+    """
+    return {
+        f"observations/{name}": _load(path, OBSERVATION_SCHEMA)
+        for name, path in _names(run_dir)
+        if _is_of_host(name, host)
+    }
+
+
+def _is_of_host(name: str, host: str) -> bool:
     stem = quote(host, safe="")
     stem = stem.replace(".", "%2E", 1) if stem.startswith(".") else stem
+    return name == stem + ".json" or (name.startswith(stem + "@") and name.endswith(".json"))
+
+
+def _of_host(run_dir: str, host: str) -> list[dict[str, Any]]:
+    """The documents about one host, those of vantages included."""
     documents = []
-    for name in sorted(os.listdir(folder)):
-        if name == stem + ".json" or (name.startswith(stem + "@") and name.endswith(".json")):
-            with open(os.path.join(folder, name), encoding="utf-8") as stream:
+    for name, path in _names(run_dir):
+        if _is_of_host(name, host):
+            with open(path, encoding="utf-8") as stream:
                 documents.append(json.load(stream))
     return documents
 

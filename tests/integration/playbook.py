@@ -94,7 +94,7 @@ def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[st
                 "COLUMNS": "200",
             },
         )
-    runs = sorted((item for item in reports.iterdir()), key=lambda item: item.stat().st_mtime_ns)
+    runs = sorted((item for item in reports.iterdir() if item.is_dir()), key=lambda item: item.stat().st_mtime_ns)
     return Run(done.returncode, done.stdout + done.stderr, tuple(runs))
 
 

@@ -118,6 +118,11 @@ def steve_env_file(world: World) -> list[Setting]:
     ]
 
 
+def steve_evidence(world: World) -> list[Setting]:
+    # The run is the one that the examples of steve_report have begun.
+    return [Setting(proves=lambda result: Path(result["archive"]).stat().st_mode & 0o777 == 0o600)]
+
+
 def steve_info(world: World) -> list[Setting]:
     return [Setting(proves=lambda result: result["parts"]["probes"]["data"][0]["summary"]["accepted"] == 1)]
 
@@ -204,6 +209,7 @@ SETTINGS: dict[str, Callable[[World], list[Setting]]] = {
     "steve_ws_probe": steve_ws_probe,
     "steve_info": steve_info,
     "steve_report": steve_report,
+    "steve_evidence": steve_evidence,
     "steve_env_file": steve_env_file,
     "steve_nginx_location": steve_nginx_location,
 }

@@ -11,6 +11,7 @@ back must be the same; so an id, key, time or port that masking had cut would sh
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import itertools
 import json
@@ -312,6 +313,26 @@ def report(world: World) -> Iterator[Case]:
     yield Case("steve_report", {"state": "reported", **run, "secret_word": SECRET}, True, "Unsupported parameters")
 
 
+def evidence(world: World) -> Iterator[Case]:
+    (world.directory / "steve.log").write_text(
+        f"[INFO ] 2026-11-23 01:02:03,123 x (q) - [chargeBoxId=CP-1234, sessionId=s] auth.password={world.secret}\n"
+    )
+    here: dict[str, Any] = {
+        "run_dir": "{{ run.run_dir }}", "project_dir": str(world.directory), "env_file": "app.env",
+        "log_file": str(world.directory / "steve.log"), "nginx_conf": str(world.nginx.conf),
+        "nginx_command": list(world.nginx.command), "charge_box_id": ["CP-1234", "steve"], "username": "admin",
+        "password": SECRET, "webapi_username": "admin", "webapi_value": SECRET, "passwords": {"S-1234": STATION},
+    }  # fmt: skip
+    yield Case("steve_evidence", here)
+    yield Case("steve_evidence", here, check=True)
+    yield Case("steve_evidence", {**here, "run_dir": str(world.directory / "none")}, True, "not the directory of a run")
+    yield Case("steve_evidence", {**here, "charge_box_id": "steve"}, True, "charge_box_id")
+    yield Case("steve_evidence", {**here, "passwords": {"S-1234": [SECRET]}}, True, "passwords")
+    yield Case("steve_evidence", {**here, "log_keep_bytes": 1}, True, "log_keep_bytes")
+    yield Case("steve_evidence", {**here, "secret_word": SECRET}, True, "Unsupported parameters", early=True)
+    yield Case("steve_evidence", here, True, "LookupError at", break_in="collect")
+
+
 #: The cases of every module, in the order in which they need each other.
 TABLE = {
     "steve_chargebox": chargebox,
@@ -320,6 +341,7 @@ TABLE = {
     "steve_ws_probe": ws_probe,
     "steve_info": info,
     "steve_report": report,
+    "steve_evidence": evidence,
     "steve_env_file": env_file,
     "steve_nginx_location": nginx_location,
 }
@@ -356,8 +378,14 @@ def run(directory: Path, secret: str) -> Outcome:
         (_run, *results), said = run_tasks(directory, tasks, {"secret": secret}, "-vvvv", "--diff")
         reports = [path for path in (world.directory / "reports").rglob("*") if path.is_file()]
         assert {path.name for path in reports} >= {"findings.json", "report.txt"}
-        written = "\n".join(path.read_text("utf-8") for path in reports)
+        written = "\n".join(content(path) for path in reports)
         return Outcome(cases, results, said, written, world.places())
+
+
+def content(path: Path) -> str:
+    """What a file says, an archive's files among it."""
+    data = path.read_bytes()
+    return gzip.decompress(data).decode("utf-8", "replace") if path.suffix == ".gz" else data.decode("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -435,6 +463,8 @@ def plain(value: Any, key: str = "") -> Any:
         return sorted(value)
     if key == SHIPPED:
         return "FACT"
+    if key == "sha256" and value is not None:
+        return "CHECKSUM"
     if isinstance(value, dict):
         return {name: plain(item, name) for name, item in value.items()}
     if isinstance(value, list):

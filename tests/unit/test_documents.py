@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils import _evidence
 from ansible_collections.chargeops.steve.plugins.module_utils._observe import Observer, options_from
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import probe as send
+from ansible_collections.chargeops.steve.plugins.plugin_utils import _evidence_archive
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
+from ansible_collections.chargeops.steve.plugins.plugin_utils._evidence_archive import Given
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import gate_charge_box_id
 from jsonschema import Draft202012Validator
 from websockets.sync.client import connect
@@ -22,6 +25,7 @@ from websockets.sync.client import connect
 from tests.simulator import running_simulator
 from tests.simulator.faulty_proxy import running_proxy
 from tests.stack.project import free_port
+from tests.unit.plugins.module_utils.test_log_window import reconnect
 from tests.unit.plugins.plugin_utils import documents, documents_log
 
 SCHEMAS = Path(__file__).resolve().parent.parent.parent / "docs" / "schema"
@@ -143,3 +147,14 @@ def test_a_proxy_that_removes_extensions_never_costs_a_real_station_its_session(
     assert through_proxy["side_effects"]["sessions_opened"] == len(opened) == (0 if dedicated is None else 1)
     assert all("chargeBoxId=PROBE1," in line for line in opened)
     assert gate_charge_box_id(observation) == (dedicated or "CP-1")
+
+
+def test_the_manifest_of_evidence_keeps_to_its_schema(tmp_path: Path) -> None:
+    log = tmp_path / "steve.log"
+    log.write_bytes(reconnect("CP-1"))
+    options = _evidence.Options(log_file=str(log), nginx_conf="/nonexistent", charge_box_ids=["CP-1", "CP-2"])
+    given = Given.of(_evidence.Collector(options).collect())
+    lost = Given(reason="unreachable.")
+    for one in (given, lost):
+        check("evidence", _evidence_archive.pack("steve-a", RUN, {}, {"report.txt": "OK\n"}, one, ()).manifest)
+    assert [box["covers"] for box in given.charge_boxes] == ["full reconnect", None]

@@ -1,0 +1,225 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules of redaction: what is secret goes, what diagnosis needs stays, whatever the text is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _redact
+from hypothesis import given
+from hypothesis import strategies as st
+
+CANARY = "kanarienVogel4711"
+STAMP = (
+    "[INFO ] 2026-11-23 01:02:03,123 de.rwth.idsg.steve.ocpp.ws.WebSocketLogger (q-41) - "
+    "[chargeBoxId=CP-1, sessionId=s-1] "
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "line"),
+    [
+        ("id-tag", f'Received: [2,"a","Authorize",{{"idTag":"{CANARY}"}}]'),
+        ("id-tag", f'{{\\"idTag\\":\\"{CANARY}\\"}}'),
+        ("id-tag", f'"parentIdTag" : "{CANARY} with blank"'),
+        ("id-tag", f'{{"idToken":{{"idToken":"{CANARY}","type":"ISO14443"}}}}'),
+        ("id-tag", f"The user with idTag '{CANARY}' is NOT present in DB (unknown)."),
+        ("id-tag", f"StartTransaction[connectorId=1, idTag={CANARY}, meter=0]"),
+        ("id-tag", f"<ns:idTag>{CANARY}</ns:idTag>"),
+        ("authorization", f"Authorization: Basic {CANARY}=="),
+        ("authorization", f'{{"authorization":"Bearer {CANARY}"}}'),
+        ("authorization", f"headers Bearer {CANARY}."),
+        ("cookie", f"Cookie: JSESSIONID={CANARY}; theme=dark"),
+        ("cookie", f'"Set-Cookie":"SESSION={CANARY}; Path=/steve"'),
+        ("cookie", f"GET /steve/manager/home;jsessionid={CANARY} HTTP/1.1"),
+        ("csrf", f"_csrf={CANARY}"),
+        ("csrf", f"X-CSRF-TOKEN: {CANARY}"),
+        ("csrf", f'<input type="hidden" name="_csrf" value="{CANARY}"/>'),
+        ("query", f"GET /steve/manager/x?key={CANARY}&b=1 HTTP/1.1"),
+        ("query", f"to https://charge.example.net/steve?{CANARY}=1"),
+        ("query", f"jdbc:mysql://db:3306/stevedb?user=steve&password={CANARY}"),
+        ("userinfo", f"http://steve:{CANARY}@db:3306/x"),
+        ("secret-name", f"auth.password = {CANARY}"),
+        ("secret-name", f"auth.password=${CANARY}"),
+        ("secret-name", f'{{"password": "{CANARY} and more"}}'),
+        ("secret-name", f"java -Dauth.password={CANARY} -jar steve.war"),
+        ("secret-name", f"db.password: '{CANARY}'"),
+        ("definition", f"mysqldump --password {CANARY} stevedb"),
+        ("identified-by", f"CREATE USER steve IDENTIFIED BY '{CANARY}'"),
+        ("station-key", f'[2,"a","ChangeConfiguration",{{"key":"AuthorizationKey","value":"{CANARY}"}}]'),
+        ("station-key", f'{{"key":"AuthorizationKey","readonly":false,"value":"{CANARY}"}}'),
+        ("station-key", f'{{"attributeValue":"{CANARY}","component":{{}},"variable":{{"name":"BasicAuthPassword"}}}}'),
+        ("private-key", f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----"),
+        ("private-key", f"pem: -----BEGIN PRIVATE KEY-----\\n{CANARY}\\n-----END PRIVATE KEY-----"),
+        ("private-key", f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n{CANARY}"),
+        ("private-key", f"{CANARY}{CANARY}\n-----END PRIVATE KEY-----"),
+    ],
+)
+def test_a_secret_in_a_log_goes_and_its_line_stays(rule: str, line: str) -> None:
+    done = _redact.log(f"{STAMP if not line.startswith(CANARY) else ''}{line}\n{STAMP}Sending: next")
+    assert CANARY not in done.text and rule in done.counts, done
+    assert done.text.endswith(f"{STAMP}Sending: next")
+    assert done.text.startswith(STAMP) or line.startswith(CANARY)
+    again = _redact.log(done.text)
+    assert again.text == done.text, "what is redacted is left as it is"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'Received: [2,"b1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]',
+        'Sending: [3,"b1",{"status":"Accepted","currentTime":"2026-11-26T00:40:44.971Z","interval":14400}]',
+        'Sending: [3,"a",{"idTagInfo":{"status":"Invalid"}}]',
+        "Access denied for user 'steve'@'172.18.0.3' (using password: YES)",
+        "Failed to find username and password in Basic Authorization header for ChargeBoxId 'CP-1'",
+        "Invalid password attempt for ChargeBoxId 'admin'",
+        "No mapping for GET /steve/websocket/CentralSystemService/1234",
+        "Jetty started on port 8180 (http/1.1) with context path '/steve'",
+        "Connection is closed, status: CloseStatus[code=1006, reason=null]",
+        "select * from charge_box where id = ?",
+        '"idTag":null', "password=null", "ssl.key-store-password=", "token: ${STEVE_TOKEN}",
+        "-----BEGIN CERTIFICATE-----",
+        "at de.rwth.idsg.steve.web.api.TokenService.key(TokenService.java:12)",
+        "ChargeBoxId 'CP 1?x=y' is not recognized.",
+    ],
+)  # fmt: skip
+def test_what_diagnosis_needs_stays(line: str) -> None:
+    done = _redact.log(STAMP + line)
+    assert done.text == STAMP + line and not +done.counts
+
+
+def test_one_idtag_is_one_number() -> None:
+    tags = _redact.Tags()
+    first = _redact.log('"idTag":"A" "idTag":"B" "idTag":"A"', tags)
+    second = _redact.log('"idTag":"B"', tags)
+    assert first.text == '"idTag":"(idTag 1)" "idTag":"(idTag 2)" "idTag":"(idTag 1)"'
+    assert second.text == '"idTag":"(idTag 2)"' and first.counts["id-tag"] == 3
+
+
+def test_a_line_of_megabytes_is_cut() -> None:
+    done = _redact.log(f"{STAMP}{'x' * 3_000_000}{CANARY}\n{STAMP}short")
+    assert CANARY not in done.text and len(done.text) < 20_000 and done.text.endswith("short")
+    assert done.counts["long-line"] == 1
+
+
+@given(st.text(max_size=400))
+def test_no_text_breaks_a_rule(text: str) -> None:
+    _redact.log(text)
+    _redact.compose(text)
+    _redact.nginx(text.encode(), "/etc/nginx/x")
+
+
+@given(st.lists(st.sampled_from([
+    "password=", "token: ", '"', "'", "\\", "x", "Cookie: ", "[", "://", "@", "?", "=", "/",
+    "-----BEGIN PRIVATE KEY-----",
+    "Authorization: ", "idTag=", "\n", " ", "{", "}", "BasicAuthPassword", '"value":"', ".", "-", "_csrf=",
+]), max_size=3000))  # fmt: skip
+def test_hostile_text_takes_no_endless_time(pieces: list[str]) -> None:
+    _redact.log("".join(pieces))
+
+
+# -- compose files -----------------------------------------------------------------------------------------
+
+COMPOSE = f"""\
+name: steve
+x-common: &common
+  restart: unless-stopped # {{}}
+services:
+  app:
+    image: registry.example.net/steve:3.14.1
+    ports: ["127.0.0.1:8180:8180"]
+    environment:
+      DB_HOST: mariadb
+      DB_PORT: 3306
+      TZ: UTC
+      DB_PASSWORD: {CANARY}
+      UNKNOWN_THING: {CANARY}
+      FROM_SHELL: ${{FROM_SHELL:-{CANARY}}}
+      PLAIN_SHELL: ${{PLAIN_SHELL}}
+      PASSWORD_FILE: /run/secrets/db
+      OTHER_PASSWORD: $OTHER_PASSWORD
+    command: java -Dauth.password={CANARY} -Dserver.port=8180 -jar steve.war
+    healthcheck:
+      test: ["CMD", "curl", "-f", "http://admin:{CANARY}@localhost:8180/steve"]
+  db:
+    environment:
+      - MARIADB_PASSWORD={CANARY}
+      - "MARIADB_DATABASE=stevedb"
+      - OTHER={CANARY} # note
+    healthcheck: {{test: ["CMD", "mysqladmin", "ping", "-p{CANARY}"], interval: 5s}}
+    secret_text: |
+      {CANARY}
+      {CANARY}
+    labels: {{api_key: {CANARY}, color: red}}
+  # AUTH_PASSWORD={CANARY}
+"""
+
+
+def test_a_compose_file_keeps_its_lines_and_names_and_loses_its_secrets() -> None:
+    done = _redact.compose(COMPOSE)
+    assert CANARY not in done.text
+    assert len(done.text.splitlines()) == len(COMPOSE.splitlines())
+    for kept in (
+        "DB_HOST: mariadb", "DB_PORT: 3306", "TZ: UTC", "DB_PASSWORD: (value hidden)", "PLAIN_SHELL: ${PLAIN_SHELL}",
+        "FROM_SHELL: ${FROM_SHELL:-(value hidden)}", "PASSWORD_FILE: ",
+        "OTHER_PASSWORD: $OTHER_PASSWORD", "-Dserver.port=8180", '"127.0.0.1:8180:8180"',
+        "image: registry.example.net/steve:3.14.1", "MARIADB_DATABASE=stevedb", "interval: 5s", "color: red",
+        "restart: unless-stopped # {}", "@localhost:8180/steve", "  db:",
+    ):  # fmt: skip
+        assert kept in done.text, kept
+    assert _redact.compose(done.text).text == done.text
+
+
+# -- nginx -------------------------------------------------------------------------------------------------
+
+NGINX = f"""\
+server_tokens off;
+map $http_x_api_key $allowed {{ default 0; "{CANARY}" 1; ~^/steve 1; }}
+map $host $backend_token {{ default "{CANARY}"; }}
+server {{
+    listen 80;
+    server_name steve.example.net;
+    # proxy_set_header Authorization "Basic {CANARY}=";
+    location = /steve {{ return 301 /steve/; }}
+    location /steve/ {{
+        proxy_pass http://steve:{CANARY}@127.0.0.1:8180;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Authorization
+            "Basic {CANARY}=";
+        proxy_set_header X-Api-Key {CANARY};
+        proxy_set_header X-Auth $http_authorization;
+        proxy_cookie_path / /steve;
+        auth_basic "admin";
+        auth_basic_user_file /etc/nginx/htpasswd;
+        if ($arg_key != "{CANARY}") {{ return 403; }}
+        secure_link_md5 "$uri {CANARY}";
+        proxy_read_timeout 3600s;
+    }}
+}}
+"""
+
+
+def test_nginx_keeps_its_structure_and_loses_its_secrets() -> None:
+    done = _redact.nginx(NGINX.encode(), "/etc/nginx/nginx.conf")
+    assert CANARY not in done.text
+    for kept in (
+        "server_tokens off;", "location = /steve { return 301 /steve/; }", "Upgrade $http_upgrade;",
+        "X-Auth $http_auth",
+        "proxy_cookie_path / /steve;", 'auth_basic "admin";', "auth_basic_user_file /etc/nginx/htpasswd;",
+        "proxy_read_timeout 3600s;", "server_name steve.example.net;", "listen 80;", "@127.0.0.1:8180;",
+    ):  # fmt: skip
+        assert kept in done.text, kept
+    # It is a configuration still, with as many directives.
+    whole, other = (_nginx_conf.parse(text.encode(), "x").directives for text in (NGINX, done.text))
+    assert [one.name for one in whole] == [one.name for one in other]
+    assert len(done.text.splitlines()) == len(NGINX.splitlines())
+
+
+def test_what_nginx_could_not_read_is_redacted_line_by_line(tmp_path: Path) -> None:
+    broken = NGINX.replace("listen 80;", "listen 80")[:-2]
+    done = _redact.nginx(broken.replace(f'"{CANARY}" 1', "1 1").replace(f'!= "{CANARY}"', "").encode(), "x")
+    assert "location = /steve" in done.text and f"Basic {CANARY}" not in done.text
