@@ -139,7 +139,7 @@ def plan(
         decided = _own_site(config, source, wanted, site)
         if decided is None:
             request = _request(config, wanted)
-            wanted = settled(request, wanted)
+            wanted = settled(_without_fragment(request, source, wanted, fragment), wanted)
             decided = (
                 _present(request, wanted, fragment)
                 or _repaired(request, source, wanted)
@@ -159,7 +159,7 @@ def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | 
     selection = select_server(config, wanted.name, wanted.port)
     if selection.by in ("name", "ambiguous") and any(one.directive.file != site.path for one in selection.candidates):
         return None
-    if present is not None and not present.startswith(MARK.encode("ascii")):
+    if present is not None and not _is_ours(present):
         raise _RefusedError(
             f"The file {shown(site.path)} exists and is not this collection's. Move it away, or choose another name "
             "with the option site."
@@ -238,6 +238,26 @@ def _request(config: Config, wanted: Desired) -> Scope:
             f"{early.where}): give the URL that it leads to, or listen_port where TLS ends in front of nginx."
         )
     return request
+
+
+def _without_fragment(request: Scope, source: Source, wanted: Desired, fragment: bytes | None) -> Scope:
+    """The request as nginx would treat it without our fragment: that is whose upstream is kept, in every run the same.
+
+    With the fragment in place it would be the fragment's own, and a wish that follows it would depend on what an
+    earlier run has written.
+    """
+    config = request.config
+    if fragment is None or not _is_ours(fragment) or wanted.fragment not in config.files:
+        return request
+    try:
+        return _request(load(config.main, Overlay(source, {wanted.fragment: b""})), wanted)
+    except _RefusedError:
+        # The file holds more than our location (a site of ours was named): nothing is there to take over.
+        return request
+
+
+def _is_ours(data: bytes) -> bool:
+    return data.startswith(MARK.encode("ascii"))
 
 
 def _answers_everything(server: Server, port: int) -> bool:
@@ -348,7 +368,7 @@ def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | No
         if location.directive.file != wanted.fragment and is_specific(location, wanted):
             alone = Scope(config, server, (location,), wanted.name, wanted.path, request.https)
             raise _conflict(location, wanted, differences(alone, wanted), None)
-    if fragment is not None and not fragment.startswith(MARK.encode("ascii")):
+    if fragment is not None and not _is_ours(fragment):
         raise _RefusedError(
             f"The file {shown(wanted.fragment)} exists and is not this collection's. Move it away, or choose another "
             "name with the option fragment."
