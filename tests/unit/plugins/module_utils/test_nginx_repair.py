@@ -585,7 +585,9 @@ def test_a_fragment_that_is_included_and_missing_is_told() -> None:
     assert FRAGMENT in sentence
 
 
-@pytest.mark.parametrize("regex", ["^/steve/(websocket|manager)/", "/steve/(?!websocket/no)", "^/(?<x>steve|websocket)/"])
+@pytest.mark.parametrize(
+    "regex", ["^/steve/(websocket|manager)/", "/steve/(?!websocket/no)", "^/(?<x>steve|websocket)/"]
+)
 def test_a_regular_expression_for_steves_pages_too_is_left_alone(regex: str) -> None:
     main = site(f'location ~ "{regex}" {{ proxy_pass http://app:8180; }}')
     decided = planned(source(main), KEEP)
