@@ -19,10 +19,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, Callable, Optional
 
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
@@ -55,7 +55,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 PROOF_DEADLINE_S = 15.0
 #: Asks through nginx whether WebSockets get through. Returns None when they do, or a sentence why that could not be
 #: found out; raises SteveError when they do not.
-Prove = Callable[[Target], Union[str, None]]
+Prove = Callable[[Target], Optional[str]]
 #: With these nginx says that it got no answer from its upstream.
 _OF_NGINX = (502, 503, 504)
 _ENGINES = ("docker", "podman", "nerdctl", "kubectl", "docker-compose")

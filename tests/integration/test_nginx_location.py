@@ -179,6 +179,19 @@ def test_an_open_connection_survives_the_reload(case: Case) -> None:
         assert connection.recv(100) == b"still here"
 
 
+def test_the_second_run_keeps_the_upstream_that_the_first_one_took_over(nginx: LocalNginx, steve: Upstream) -> None:
+    nginx.site(f"location /steve/ {{ proxy_pass {steve.url}; }}")
+    nginx.start()
+    case = Case(nginx, steve)
+    # What would be named for a location that follows nobody: nothing listens there.
+    options = {"keep_upstream": True, "upstream": f"http://127.0.0.1:{free_port()}"}
+    assert case.run(**options)["action"] == "insert"
+    before = nginx.snapshot()
+    assert [case.run(**options)["changed"] for _run in range(2)] == [False, False]
+    assert nginx.snapshot() == before
+    assert status(nginx.port) == 101
+
+
 def test_a_variable_and_a_resolver_pass_the_path_on(case: Case) -> None:
     # An address needs no answer of a name server, but takes the same way through nginx.
     case.run(resolver="127.0.0.1:9")
