@@ -59,12 +59,19 @@ class Difference:
 def is_specific(location: Location, wanted: Desired) -> bool:
     """Whether a location is there for the WebSocket endpoint rather than for the site as a whole."""
     if location.is_regex:
-        meant = "websocket" in location.pattern.lower()
-        return meant and bool(matches(location.pattern, wanted.path, ignore_case=True))
+        # One that serves SteVe's pages as well must not give them the headers and time limits of WebSockets.
+        pages = any(matches(location.pattern, page, ignore_case=True) for page in wanted.pages)
+        return _names(location, wanted) and not pages
     if location.modifier in ("=", "@"):
         return False
     # "/steve/websocket" without the slash serves the same requests, and more, but was surely meant for them.
     return location.pattern.startswith(wanted.prefix.rstrip("/")) and wanted.path.startswith(location.pattern)
+
+
+def _names(location: Location, wanted: Desired) -> bool:
+    """Whether a regular expression names the WebSocket endpoint, alone or among others."""
+    named = location.is_regex and "websocket" in location.pattern.lower()
+    return named and bool(matches(location.pattern, wanted.path, ignore_case=True))
 
 
 def phrases(found: Iterable[Difference]) -> str:
@@ -121,13 +128,14 @@ def _said(directive: Directive | None, skip: int = 0) -> str:
 def settled(request: Scope, wanted: Desired) -> Desired:
     """What is wanted, with the upstream of the location that serves the request now, where that is to be kept.
 
-    Only of a location that is there for SteVe: one for the whole site may lead to something else.
+    Only of a location that is there for SteVe: one for the whole site may lead to something else. ``request`` is as it
+    would be without our own fragment, whose upstream is a copy.
     """
     if not wanted.keep_upstream or not request.chain:
         return wanted
     serving = request.chain[-1]
     passed = request.local("proxy_pass")
-    meant = serving.pattern.startswith(f"{wanted.context}/") or is_specific(serving, wanted)
+    meant = serving.pattern.startswith(f"{wanted.context}/") or is_specific(serving, wanted) or _names(serving, wanted)
     if not meant or serving.directive.file == wanted.fragment or not passed or len(passed[0].args) != 1:
         return wanted
     match = _TARGET.fullmatch(request.evaluate(passed[0].args[0]) or "")

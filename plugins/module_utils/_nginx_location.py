@@ -19,10 +19,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable, Optional
 
 from ansible_collections.chargeops.steve.plugins.module_utils._era import Era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
@@ -38,7 +38,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired
-from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, failed_because, probe
+from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, path_broken_because, probe
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.module_utils._transaction import (
     Change,
@@ -53,6 +53,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 
 #: Seconds within which the proof must succeed: old workers may take a new connection while they shut down.
 PROOF_DEADLINE_S = 15.0
+#: Asks through nginx whether WebSockets get through. Returns None when they do, or a sentence why that could not be
+#: found out; raises SteveError when they do not.
+Prove = Callable[[Target], Optional[str]]
+#: With these nginx says that it got no answer from its upstream.
+_OF_NGINX = (502, 503, 504)
 _ENGINES = ("docker", "podman", "nerdctl", "kubectl", "docker-compose")
 
 
@@ -135,7 +140,7 @@ class Settings:
 
 
 def ensure(
-    wanted: Desired, settings: Settings, check_mode: bool, prove: Callable[[Target], None] | None = None
+    wanted: Desired, settings: Settings, check_mode: bool, prove: Prove | None = None
 ) -> dict[str, Any]:
     """Make the location present.
 
@@ -143,7 +148,7 @@ def ensure(
         wanted: what is wanted.
         settings: where nginx is.
         check_mode: say what would change, write nothing, run nothing that writes.
-        prove: raises SteveError when WebSockets do not get through; called with where to knock, after a reload.
+        prove: called with where to knock, after a reload; only when it raises the change is taken back.
 
     Returns:
         The result as documented for the module.
@@ -164,8 +169,11 @@ def ensure(
 
 def prover(
     charge_box_id: str, connect_to: str | None = None, last_gate: bool = False, era: Era | None = None
-) -> Callable[[Target], None]:
+) -> Prove:
     """A proof that asks through nginx whether an upgrade would reach SteVe; it opens no session.
+
+    SteVe lets nobody see the path who has no accepted id: when it refuses this one, or asks for its password, the
+    answer has come through nginx and says nothing against it.
 
     Args:
         charge_box_id: an id that SteVe accepts.
@@ -174,7 +182,7 @@ def prover(
         era: SteVe's release if it is known.
     """
 
-    def prove(target: Target) -> None:
+    def prove(target: Target) -> str | None:
         document = probe(
             ProbeRequest(
                 url=target.url,
@@ -190,23 +198,43 @@ def prover(
                 deadline=15.0,
             )
         )
-        got = failed_because(document, "refused")
-        if got is None and not document["upgrade_path"]["gates"]:
-            got = str(document["upgrade_path"]["reason"])
-        if got is not None:
+        row, upgrade = document["probes"][0] if document["probes"] else None, document["upgrade_path"]
+        broken = path_broken_because(document)
+        if broken is None and row is not None and row["status"] in _OF_NGINX and not upgrade["gates"]:
+            broken = f"nginx answers {row['status']} in SteVe's place"
+        if broken is not None:
             raise SteveError(
                 "prove the WebSocket path through nginx",
                 target.url,
-                got.rstrip("."),
-                "See that SteVe runs, that the upstream is right and that SteVe accepts prove_charge_box_id.",
+                broken.rstrip("."),
+                "See that SteVe runs and that the upstream is right.",
                 code="not-proven",
             )
+        # The answer to the version gate: both headers arrived.
+        if upgrade["verdict"] == "proven" or any(gate["status"] == 426 for gate in upgrade["gates"]):
+            return None
+        return _why_open(charge_box_id, row, str(upgrade["reason"]))
 
     return prove
 
 
+def _why_open(charge_box_id: str, row: Mapping[str, Any] | None, reason: str) -> str:
+    """Why no gate has told; ``row`` is what the probe says of the id, ``reason`` what it says of the gates."""
+    name, advice = inert(charge_box_id, 60), "Give prove_charge_box_id an id that SteVe accepts without a password."
+    if row is None or row["verdict"] == "accepted":
+        why, advice = reason, "Diagnose this host."
+    elif row["verdict"] == "refused":
+        why = f"SteVe does not accept {name} ({row['finding']})"
+    elif row["stage"] == "credentials":
+        why = f"SteVe asks for the credentials of {name}"
+    else:
+        said = next((one["note"] for one in row["evidence"] if one["note"]), "SteVe gave no answer that tells")
+        why, advice = f"whether SteVe accepts {name} stays open ({said})", "Diagnose this host."
+    return f"It could not be proven that an upgrade gets through nginx: {why.rstrip('.')}. {advice}"
+
+
 class _Run:
-    def __init__(self, wanted: Desired, settings: Settings, prove: Callable[[Target], None] | None) -> None:
+    def __init__(self, wanted: Desired, settings: Settings, prove: Prove | None) -> None:
         self.wanted = wanted
         self.settings = settings
         self.prove = prove
@@ -215,6 +243,7 @@ class _Run:
         self.journal = Journal(settings.journal_dir)
         self.place = self._rehearsal_directory()
         self.old_workers: int | None = None
+        self.unproven: str | None = None
 
     def result(self, check_mode: bool) -> dict[str, Any]:
         if check_mode:
@@ -251,7 +280,7 @@ class _Run:
             "line": decided.line,
             "diff": diffs(decided.changes),
             "recovered": [shown(path) for path in recovered],
-            "warnings": list(decided.warnings),
+            "warnings": [*decided.warnings, *([] if self.unproven is None else [self.unproven])],
             "notes": list(decided.notes),
             "old_workers": self.old_workers,
         }
@@ -303,7 +332,8 @@ class _Run:
         end = time.monotonic() + PROOF_DEADLINE_S
         while True:
             try:
-                return self.prove(target)
+                self.unproven = self.prove(target)
+                return
             except SteveError:
                 if time.monotonic() >= end:
                     raise

@@ -15,6 +15,7 @@ nothing that was asked for.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
     Config,
     Directive,
     Edit,
+    NginxConfigError,
     Overlay,
     Source,
     edited,
@@ -29,6 +31,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
     has_magic,
     is_include,
     load,
+    parse,
     quote,
     shown,
 )
@@ -43,11 +46,12 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_edit import
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_generated import generator
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_repair import UnsureError, repair
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import (
+    HIDDEN,
     Location,
     Scope,
     Server,
     all_locations,
-    redact_text,
+    redact_file,
     scope,
     select_server,
     servers,
@@ -139,7 +143,7 @@ def plan(
         decided = _own_site(config, source, wanted, site)
         if decided is None:
             request = _request(config, wanted)
-            wanted = settled(request, wanted)
+            wanted = settled(_without_fragment(request, source, wanted, fragment), wanted)
             decided = (
                 _present(request, wanted, fragment)
                 or _repaired(request, source, wanted)
@@ -159,7 +163,7 @@ def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | 
     selection = select_server(config, wanted.name, wanted.port)
     if selection.by in ("name", "ambiguous") and any(one.directive.file != site.path for one in selection.candidates):
         return None
-    if present is not None and not present.startswith(MARK.encode("ascii")):
+    if present is not None and not _is_ours(present):
         raise _RefusedError(
             f"The file {shown(site.path)} exists and is not this collection's. Move it away, or choose another name "
             "with the option site."
@@ -238,6 +242,26 @@ def _request(config: Config, wanted: Desired) -> Scope:
             f"{early.where}): give the URL that it leads to, or listen_port where TLS ends in front of nginx."
         )
     return request
+
+
+def _without_fragment(request: Scope, source: Source, wanted: Desired, fragment: bytes | None) -> Scope:
+    """The request as nginx would treat it without our fragment: that is whose upstream is kept, in every run the same.
+
+    With the fragment in place it would be the fragment's own, and a wish that follows it would depend on what an
+    earlier run has written.
+    """
+    config = request.config
+    if fragment is None or not _is_ours(fragment) or wanted.fragment not in config.files:
+        return request
+    try:
+        return _request(load(config.main, Overlay(source, {wanted.fragment: b""})), wanted)
+    except _RefusedError:
+        # The file holds more than our location (a site of ours was named): nothing is there to take over.
+        return request
+
+
+def _is_ours(data: bytes) -> bool:
+    return data.startswith(MARK.encode("ascii"))
 
 
 def _answers_everything(server: Server, port: int) -> bool:
@@ -348,7 +372,7 @@ def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | No
         if location.directive.file != wanted.fragment and is_specific(location, wanted):
             alone = Scope(config, server, (location,), wanted.name, wanted.path, request.https)
             raise _conflict(location, wanted, differences(alone, wanted), None)
-    if fragment is not None and not fragment.startswith(MARK.encode("ascii")):
+    if fragment is not None and not _is_ours(fragment):
         raise _RefusedError(
             f"The file {shown(wanted.fragment)} exists and is not this collection's. Move it away, or choose another "
             "name with the option fragment."
@@ -484,8 +508,7 @@ def diffs(changes: Iterable[FileChange]) -> list[dict[str, str]]:
 
 
 def _diff(change: FileChange) -> dict[str, str]:
-    before = (change.before or b"").decode("utf-8", "replace").splitlines(keepends=True)
-    after = change.after.decode("utf-8", "replace").splitlines(keepends=True)
+    before, after = _lines(change.before or b""), _lines(change.after)
     first = 0
     while first < min(len(before), len(after)) and before[first] == after[first]:
         first += 1
@@ -495,18 +518,34 @@ def _diff(change: FileChange) -> dict[str, str]:
     low = max(first - _DIFF_LINES, 0)
     place = shown(change.path)
 
-    def window(lines: list[str]) -> tuple[str, str]:
+    def window(data: bytes) -> tuple[str, str]:
+        lines = _redacted(change.path, data)
         high = min(len(lines) - same + _DIFF_LINES, len(lines))
-        return redact_text("".join(lines[low:high])), f"{place} (lines {low + 1} to {high})"
+        return "".join(lines[low:high]), f"{place} (lines {low + 1} to {high})"
 
-    old, old_header = window(before)
-    new, new_header = window(after)
+    old, old_header = window(change.before or b"")
+    new, new_header = window(change.after)
     return {
         "before_header": place + " (does not exist)" if change.before is None else old_header,
         "before": old,
         "after_header": new_header,
         "after": new,
     }
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The lines as nginx counts them, which knows no end but a line feed."""
+    return [line for line in re.split(rb"(?<=\n)", data) if line]
+
+
+def _redacted(path: str, data: bytes) -> list[str]:
+    """The lines without what looks secret, as many as there were."""
+    try:
+        text = redact_file(parse(data, path))
+    except NginxConfigError:
+        # Only a file that nginx does not read yet. No line of it can be told from the value of the line before.
+        return [f"{HIDDEN}\n"] * len(_lines(data))
+    return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
 #: Beginning of the names of all rehearsal files; the dot keeps them out of ``include dir/*``.

@@ -20,7 +20,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._errors import Ste
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import (
     Config,
     Directive,
+    Edit,
+    File,
     NginxConfigError,
+    Word,
+    edited,
     is_include,
     shown,
 )
@@ -48,11 +52,15 @@ _SECRET_NAME = re.compile(r"auth|cookie|token|secret|passw|key|credential|sessio
 _VARIABLES_ONLY = re.compile(r"(?:\s|\$\w+|\$\{\w+\})*")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _USERINFO = re.compile(r"(://)[^/@\s\"']+@")
-_SECRET_LINE = re.compile(
-    r"(\b[\w-]*(?:authorization|cookie|token|secret|password|passwd|api[-_]?key|credential)[\w-]*[\"']?[ \t=:]+)"
-    r"(?![$;\s])\S[^\n]*",
-    re.IGNORECASE,
+_SENSITIVE = r"[\w-]*(?:authorization|cookie|token|secret|password|passwd|api[-_]?key|credential)[\w-]*[\"']?"
+_SECRET_LINE = re.compile(rf"(\b{_SENSITIVE}[ \t=:]+)(?![$;\s])\S[^\n]*", re.IGNORECASE)
+#: A name at the end of a comment's line whose value stands in the next one: a directive that was commented out.
+_SECRET_COMMENT = re.compile(
+    rf"(^[ \t]*#(?:[^\n]*[^\w\n-])?{_SENSITIVE}[ \t=:]*\n[ \t]*#[ \t#]*)(?![$;\s])\S[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
 )
+#: A word that is such a name and nothing else, as ``$token`` or ``($cookie_a``.
+_SECRET_WORD = re.compile(rf"[(!$\"'{{]*{_SENSITIVE}[}}:=]*", re.IGNORECASE)
 HIDDEN = "(value hidden)"
 _TIME = re.compile(r"(\d+)(ms|y|M|w|d|h|m|s|)")
 _TIME_UNITS = {
@@ -495,6 +503,48 @@ def redact(name: str, value: str) -> str:
 def redact_text(text: str) -> str:
     """A piece of a configuration file, comments included, with what looks secret replaced line by line."""
     return _USERINFO.sub(rf"\1{HIDDEN}@", _SECRET_LINE.sub(rf"\1{HIDDEN}", text))
+
+
+def redact_file(file: File) -> str:
+    """A whole file with what looks secret replaced, also where name and value stand on different lines.
+
+    Every line keeps its number, so that a part can be cut out afterwards: cut first, a value may stand in the part
+    without its name.
+    """
+    edits = [edit for directive in _every(file.directives) for edit in _hidden(file, directive)]
+    text = edited(file.data, edits).decode("utf-8", "replace")
+    return redact_text(_SECRET_COMMENT.sub(rf"\1{HIDDEN}", text))
+
+
+def _every(directives: Iterable[Directive]) -> Iterator[Directive]:
+    for directive in directives:
+        yield directive
+        if directive.block is not None:
+            yield from _every(directive.block.directives)
+
+
+def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
+    """What stands behind the first word that names a secret, comments in between included; or within that word."""
+    last = directive.words[-1].end
+    for word, following in zip(directive.words, (*directive.words[1:], None)):
+        raw = file.data[word.start : word.end]
+        named = _SECRET_WORD.fullmatch(word.text) is not None
+        if named and following is not None and not _is_variable(file, following):
+            yield _blanked(file, word.end, last)
+            return
+        # One line that holds name and value is read as a line, see redact_text.
+        if b"\n" in raw and re.search(_SENSITIVE, word.text, re.IGNORECASE):
+            yield _blanked(file, word.start, last)
+            return
+
+
+def _is_variable(file: File, word: Word) -> bool:
+    return word.text.startswith("$") and b"\n" not in file.data[word.start : word.end]
+
+
+def _blanked(file: File, start: int, end: int) -> Edit:
+    lines = file.data.count(b"\n", start, end)
+    return Edit(file.path, start, end, f" {HIDDEN}".encode("ascii") + b"\n" * lines)
 
 
 def _value(directive: Directive) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
 MARK = "# Managed by Ansible (chargeops.steve.steve_nginx_location): changes made here are lost."
 #: Path of SteVe's OCPP-J endpoint below its context (SteVe's WebSocketConfiguration).
 ENDPOINT = "/websocket/CentralSystemService"
+#: Other paths below its context: pages, their files, the API and SOAP (SteVe's SecurityConfiguration).
+PAGES = ("/", "/manager/home", "/manager/signin", "/static/css/style.css", "/api/v1/ocppTags", "/services/")
 #: Seconds between SteVe's pings to a charger (SteVe's WebSocketConfiguration, all releases).
 PING_INTERVAL_S = 900
 #: Seconds that a time limit of nginx should be longer than that: the pong takes its way through mobile networks.
@@ -97,6 +99,11 @@ class Desired:
     def path(self) -> str:
         """Path of a request that must be served (the id is nobody's: only nginx's choice is computed with it)."""
         return f"{self.context}{ENDPOINT}/x"
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Paths of requests that are none of the WebSocket endpoint: SteVe's pages for people, its API and SOAP."""
+        return tuple(f"{self.context}{page}" for page in PAGES)
 
     @property
     def upstream(self) -> str:

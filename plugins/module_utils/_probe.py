@@ -130,16 +130,28 @@ def failed_because(document: dict[str, Any], fail_on: str) -> str | None:
     """
     if fail_on == "never":
         return None
-    endpoint, upgrade, summary = document["endpoint"], document["upgrade_path"], document["summary"]
-    if endpoint["verdict"] != "reachable":
-        return f"SteVe's endpoint is {endpoint['verdict']} on hop {document['hop']}: {_finding(endpoint)}."
-    if upgrade["verdict"] == "broken":
-        return f"No WebSocket upgrade gets through hop {document['hop']}: {_finding(upgrade)}."
+    broken, summary = path_broken_because(document), document["summary"]
+    if broken is not None:
+        return broken
     if summary["refused"]:
         return f"SteVe refuses {summary['refused']} of {summary['asked']} charge boxes: {_list(document, 'refused')}."
     if fail_on == "undetermined" and summary["undetermined"]:
         count = f"{summary['undetermined']} of {summary['asked']}"
         return f"It stays open for {count} charge boxes whether SteVe accepts them: {_list(document, 'undetermined')}."
+    return None
+
+
+def path_broken_because(document: dict[str, Any]) -> str | None:
+    """Why nothing gets to SteVe on this hop, whatever it says to ids; None when that is not shown.
+
+    Args:
+        document: result of ``probe``.
+    """
+    endpoint, upgrade = document["endpoint"], document["upgrade_path"]
+    if endpoint["verdict"] != "reachable":
+        return f"SteVe's endpoint is {endpoint['verdict']} on hop {document['hop']}: {_finding(endpoint)}."
+    if upgrade["verdict"] == "broken":
+        return f"No WebSocket upgrade gets through hop {document['hop']}: {_finding(upgrade)}."
     return None
 
 

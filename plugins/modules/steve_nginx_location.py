@@ -149,8 +149,10 @@ options:
     default: false
   prove_charge_box_id:
     description:
-      - A charge box id that SteVe accepts. With it the module asks through nginx whether an upgrade would arrive, and
-        takes the change back if not. No session is opened.
+      - A charge box id that SteVe accepts without a password. With it the module asks through nginx whether an upgrade
+        would arrive, and takes the change back if not. No session is opened.
+      - Where SteVe refuses the id or asks for its credentials, nothing can be proven either way. The change stays then,
+        and a warning says so.
     type: str
   prove_connect_to:
     description:

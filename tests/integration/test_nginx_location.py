@@ -26,7 +26,12 @@ from ansible_collections.chargeops.steve.plugins.module_utils import (
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import NotChangedError, Settings, ensure
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import (
+    NotChangedError,
+    Settings,
+    ensure,
+    prover,
+)
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import REHEARSAL_PREFIX, Target
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, Site, desired
@@ -35,6 +40,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 from tests import certificates
 from tests.integration.local_nginx import NAME, PATH, UPGRADE, LocalNginx, Upstream, ask, status, upstream
 from tests.integration.one_task import changed_lines, task
+from tests.simulator import running_simulator
 from tests.stack.project import free_port
 from tests.unit.killing import CountedOs, killed
 
@@ -171,6 +177,19 @@ def test_an_open_connection_survives_the_reload(case: Case) -> None:
         assert "until they reconnect" in result["notes"][0]
         connection.sendall(b"still here")
         assert connection.recv(100) == b"still here"
+
+
+def test_the_second_run_keeps_the_upstream_that_the_first_one_took_over(nginx: LocalNginx, steve: Upstream) -> None:
+    nginx.site(f"location /steve/ {{ proxy_pass {steve.url}; }}")
+    nginx.start()
+    case = Case(nginx, steve)
+    # What would be named for a location that follows nobody: nothing listens there.
+    options = {"keep_upstream": True, "upstream": f"http://127.0.0.1:{free_port()}"}
+    assert case.run(**options)["action"] == "insert"
+    before = nginx.snapshot()
+    assert [case.run(**options)["changed"] for _run in range(2)] == [False, False]
+    assert nginx.snapshot() == before
+    assert status(nginx.port) == 101
 
 
 def test_a_variable_and_a_resolver_pass_the_path_on(case: Case) -> None:
@@ -392,6 +411,25 @@ def test_a_proof_that_succeeds_lets_it_stay(case: Case) -> None:
             raise SteveError("prove", "proxy", "not 101", "")
 
     assert case.run(prove=prove)["action"] == "insert"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("LOCKED", "asks for the credentials of LOCKED"), ("NOBODY", "does not accept NOBODY")]
+)
+def test_a_proof_that_steve_does_not_allow_is_told_and_the_change_stays(case: Case, asked: str, told: str) -> None:
+    """Only the location for WebSockets leads to SteVe here, so its release cannot be seen."""
+    with running_simulator(release="3.14.1", charge_boxes=["LOCKED:Accepted:1:station-pass-0001"]) as running:
+        options = {"prove": prover(asked), "upstream": f"http://127.0.0.1:{running.port}"}
+        made = case.run(**options)
+        changed = case.nginx.snapshot()
+        case.settings = replace(case.settings, look_up_again=True)
+        again = case.run(**options)
+    assert (made["action"], again["action"]) == ("insert", "reload")
+    for result in (made, again):
+        assert [told in warning for warning in result["warnings"]] == [True]
+    assert str(case.nginx.directory / "steve-websocket.conf") in changed
+    assert case.nginx.snapshot() == changed
+    assert not case.state.exists()
 
 
 def run_on_a_disk_that_fills_up(

@@ -326,6 +326,50 @@ def test_the_diff_shows_the_change_with_its_neighbours_and_nothing_else() -> Non
     assert added == {f"    include {FRAGMENT};"}
 
 
+SECRETS = [
+    'proxy_set_header Authorization\n        "Basic c2VjcmV0";',
+    'proxy_set_header Authorization\n\n        # "Basic c2VjcmV0"\n        "Basic c2VjcmV0"\n        ;',
+    'proxy_set_header\n        Authorization\n        "Basic\n c2VjcmV0";',
+    'proxy_set_header Authorization "$none\n c2VjcmV0";',
+    'proxy_set_header X-Api-Key # ours\n        c2VjcmV0;',
+    'proxy_set_header Cookie "a=b;\n c2VjcmV0";',
+    "set $token\n        c2VjcmV0;",
+    'if ($http_authorization !=\n        "Basic c2VjcmV0") { return 403; }',
+    'add_header Set-Cookie "a=b;\n token=\n c2VjcmV0";',
+    'proxy_set_header X-Much "token=\n c2VjcmV0";',
+    '# proxy_set_header Authorization\n    #    "Basic c2VjcmV0";',
+]
+
+
+@pytest.mark.parametrize("lines", [1, 3, 12])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_on_another_line_than_its_name_is_hidden_wherever_the_diff_begins(secret: str, lines: int) -> None:
+    main = http(SITE.replace("; }\n}", f"; }}\n    {secret}\n" + "    # free\n" * (lines - 1) + "}"))
+    (_fragment, shown) = diffs(planned(source(main)).changes)
+    assert "c2VjcmV0" not in shown["before"] + shown["after"]
+    before, after = shown["before"].splitlines(), shown["after"].splitlines()
+    assert [line for line in after if line not in before] == [f"    include {FRAGMENT};"]
+    assert len(after) == len(before) + 1
+    # What the headers say is what the file has: nothing moved to another line.
+    first, last = (int(number) for number in shown["before_header"].split("(lines ")[1].rstrip(")").split(" to "))
+    plain = main.splitlines()[first - 1 : last]
+    assert len(before) == len(plain)
+    assert all("(value hidden)" in a or b.endswith(a.strip()) for a, b in zip(before, plain, strict=True))
+
+
+@pytest.mark.parametrize("kept", ["proxy_set_header Authorization\n        $http_authorization;", "# a\n    root /x;"])
+def test_what_is_no_secret_is_shown(kept: str) -> None:
+    (_fragment, shown) = diffs(planned(source(http(SITE.replace("; }\n}", f"; }}\n    {kept}\n}}")))).changes)
+    assert kept in shown["before"] and kept in shown["after"]
+
+
+def test_a_managed_file_that_nobody_can_read_any_more_is_not_shown() -> None:
+    spoilt = f'{MARK}\nproxy_set_header Authorization\n "Basic c2VjcmV0'
+    decided = planned(Dictionary({**source(http(SITE)).files, FRAGMENT: spoilt.encode()}))
+    assert decided.action == "insert"
+    assert "c2VjcmV0" not in str(diffs(decided.changes))
+
+
 # -- the rehearsal ---------------------------------------------------------------------------------------------------
 
 

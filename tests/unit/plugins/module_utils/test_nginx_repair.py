@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import crossplane
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import edited, load
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import Plan, diffs, plan
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, desired
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, desired, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,10 @@ def site(*parts: str, before: str = "") -> str:
     body = "".join(part if part.endswith("\n") else f"    {part}\n" for part in parts)
     block = "server {\n    listen 80;\n    server_name charge.example.net;\n" + body + "}\n"
     return http(block, before=before)
+
+
+def http_block(name: str, *parts: str) -> str:
+    return f"server {{ listen 80; server_name {name}; {' '.join(parts)} }}\n"
 
 
 def repaired(files: Dictionary, what: Desired | None = None) -> Dictionary:
@@ -555,6 +560,41 @@ def test_a_new_location_takes_the_upstream_of_steves_pages_and_no_other(location
     decided = planned(files, KEEP)
     assert decided.action == "insert"
     assert f"proxy_pass {upstream};".encode() in decided.changes[0].after
+    after = Dictionary({**files.files, **{one.path: one.after for one in decided.changes}})
+    again = planned(after, KEEP)
+    assert (again.action, again.changes, again.file, again.refusal) == ("none", (), FRAGMENT, None)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_location_of_ours_follows_the_upstream_of_steves_pages_when_that_moves(shared: bool) -> None:
+    others = http_block("other.test", f"include {FRAGMENT};") if shared else ""
+    main = site("location /steve/ { proxy_pass http://pool; }", f"include {FRAGMENT};", before=GROUP + others)
+    first = Dictionary({**source(main).files, FRAGMENT: render(replace(KEEP, kept="http://pool"))})
+    assert planned(first, KEEP).action == "none"
+    moved = Dictionary({**first.files, MAIN: main.replace("http://pool;", "http://app:8180;").encode()})
+    decided = planned(moved, KEEP)
+    if shared:
+        assert decided.refusal is not None and "included at" in decided.refusal
+    else:
+        assert [one.path for one in decided.changes] == [FRAGMENT]
+        assert b"proxy_pass http://app:8180;" in decided.changes[0].after
+
+
+def test_a_fragment_that_is_included_and_missing_is_told() -> None:
+    sentence = refused(site("location /steve/ { proxy_pass http://app:8180; }", f"include {FRAGMENT};"), KEEP)
+    assert FRAGMENT in sentence
+
+
+@pytest.mark.parametrize(
+    "regex", ["^/steve/(websocket|manager)/", "/steve/(?!websocket/no)", "^/(?<x>steve|websocket)/"]
+)
+def test_a_regular_expression_for_steves_pages_too_is_left_alone(regex: str) -> None:
+    main = site(f'location ~ "{regex}" {{ proxy_pass http://app:8180; }}')
+    decided = planned(source(main), KEEP)
+    assert (decided.refusal, decided.action) == (None, "insert")
+    assert [one.path for one in decided.changes] == [FRAGMENT, MAIN]
+    assert b"proxy_pass http://app:8180;" in decided.changes[0].after
+    assert decided.changes[1].after == main.replace("; }\n}", f"; }}\n    include {FRAGMENT};\n}}").encode()
 
 
 def test_without_that_the_upstream_is_the_one_that_was_named() -> None:

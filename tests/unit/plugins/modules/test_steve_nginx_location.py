@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
 from ansible_collections.chargeops.steve.plugins.modules import steve_nginx_location as module
 
 from tests.simulator import running_simulator
+from tests.simulator.faulty_proxy import running_proxy
 from tests.unit.module_runs import assert_documented, assert_spec_documented, result_of
 
 URL = "ws://charge.example.net/steve/websocket/CentralSystemService"
@@ -89,15 +92,55 @@ def test_options_that_cannot_work_are_told(conf: Path, options: dict[str, Any], 
     assert result["error"]["code"] == "bad-input"
 
 
+#: One that is accepted, and one that has to show a password where SteVe knows of such.
+BOXES = ("PROBE", "LOCKED:Accepted:1:station-pass-0001")
+
+
 @pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_the_proof_asks_steve_and_opens_no_session(release: str) -> None:
     with running_simulator(release=release, charge_boxes=["PROBE"]) as running:
         target = Target(running.ws_url, f"127.0.0.1:{running.port}")
-        prover("PROBE", last_gate=True)(target)
-        with pytest.raises(SteveError) as caught:
-            prover("UNKNOWN")(target)
-        assert caught.value.code == "not-proven"
+        assert prover("PROBE", last_gate=True)(target) is None
         assert running.control.sessions() == []
+
+
+@pytest.mark.parametrize(
+    ("release", "asked", "told"),
+    [
+        ("3.7.1", "UNKNOWN", "SteVe does not accept UNKNOWN (charge-box-unregistered)"),
+        ("3.14.1", "UNKNOWN", "SteVe does not accept UNKNOWN (charge-box-unregistered)"),
+        ("3.14.1", "LOCKED", "SteVe asks for the credentials of LOCKED"),
+    ],
+)
+def test_an_id_that_steve_does_not_let_in_is_no_proof_against_the_path(release: str, asked: str, told: str) -> None:
+    with running_simulator(release=release, charge_boxes=BOXES) as running:
+        why = prover(asked)(Target(running.ws_url, f"127.0.0.1:{running.port}"))
+    assert why is not None and told in why
+    assert why.endswith("Give prove_charge_box_id an id that SteVe accepts without a password.")
+
+
+@contextmanager
+def answered_by(mode: str) -> Iterator[Target]:
+    """A SteVe behind a proxy that does something wrong."""
+    with (
+        running_simulator(release="3.14.1", charge_boxes=BOXES) as running,
+        running_proxy(mode, f"127.0.0.1:{running.port}") as proxy,
+    ):
+        yield Target(running.ws_url, f"127.0.0.1:{proxy.port}")
+
+
+@pytest.mark.parametrize("asked", ["PROBE", "LOCKED", "UNKNOWN"])
+@pytest.mark.parametrize("mode", ["bad-gateway", "gateway-timeout-websocket", "no-route-websocket", "login-401"])
+def test_an_answer_of_nginx_itself_is_a_no_whatever_the_id(mode: str, asked: str) -> None:
+    with answered_by(mode) as target, pytest.raises(SteveError) as caught:
+        prover(asked)(target)
+    assert caught.value.code == "not-proven"
+
+
+@pytest.mark.parametrize("mode", ["strip-upgrade", "strip-connection", "bare"])
+def test_a_gate_that_fails_is_a_no(mode: str) -> None:
+    with answered_by(mode) as target, pytest.raises(SteveError, match="proxy-"):
+        prover("PROBE")(target)
 
 
 def test_the_proof_fails_where_nobody_answers(unused_tcp_port: int) -> None:
