@@ -78,7 +78,8 @@ if words[0] == "compose":
             end(1, state["fails_at_up"])
         if not dry:
             state.update(runs_with=told(directory), generation=state["generation"] + 1, started=time.time())
-        end(0, "\\n".join(f"{dry} Container demo-app-1  {what}" for what in ("Recreate", "Recreated", "Starting", "Started")))
+        steps = ("Recreate", "Recreated", "Starting", "Started")
+        end(0, "\\n".join(f"{dry} Container demo-app-1  {what}" for what in steps))
     print("[]")
     end(0)
 if state.get("gone"):
@@ -131,7 +132,7 @@ class FakeDocker:
         self.env_file = self.project / ENV_FILE
         self.env_file.write_text(env)
         self.env_file.chmod(0o600)
-        (self.project / "compose.yml").write_text("services: {app: {image: steve, env_file: [docker-compose.app.env]}}\n")
+        (self.project / "compose.yml").write_text(f"services: {{app: {{image: steve, env_file: [{ENV_FILE}]}}}}\n")
         self._state.write_text(json.dumps({"port": port, "runs_with": env, "generation": 1, "started": 0}))
         program = self.programs / "docker"
         text = _PROGRAM.replace("@PYTHON@", sys.executable)

@@ -67,7 +67,8 @@ def proxy() -> Iterator[str]:
 
 
 def test_a_proxy_of_the_environment_has_no_say(docker: FakeDocker, steve: Running, proxy: str) -> None:
-    done = run(docker, steve.url, proxy=proxy, app_env_keys={"NEW": "1"}, steve_allow_restart=True, steve_start_deadline=30)
+    options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 30}
+    done = run(docker, steve.url, proxy=proxy, app_env_keys={"NEW": "1"}, **options)
     assert done.code == 0, done.output
     assert docker.state["generation"] == 2 and "NEW=1" in docker.state["runs_with"]
     assert not (docker.project / ".chargeops.steve").exists()
