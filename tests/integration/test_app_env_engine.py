@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,7 +31,7 @@ def steve() -> Iterator[Running]:
 
 @pytest.fixture
 def docker(tmp_path: Path, steve: Running) -> FakeDocker:
-    return FakeDocker(tmp_path, urlsplit(steve.url).port or 0, OLD)
+    return FakeDocker(tmp_path, steve.port, OLD)
 
 
 def run(docker: FakeDocker, url: str, *options: str, proxy: str = "", **variables: Any) -> Run:
@@ -82,3 +81,66 @@ def test_no_time_to_start_is_refused_before_anything_is_done(docker: FakeDocker,
     assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1
     # Nothing is started here.
     assert run(docker, steve.url, **options).code == 0
+
+
+# -- why SteVe refuses the credentials -------------------------------------------------------------------------------
+
+
+def test_a_typing_error_of_the_inventory_is_no_ignored_value(docker: FakeDocker, steve: Running) -> None:
+    done = run(docker, steve.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "correct the inventory first" in done.output and "web_user" not in done.output, done.output
+
+
+def test_the_very_value_in_the_container_is_ignored(tmp_path: Path, steve: Running) -> None:
+    docker = FakeDocker(tmp_path, steve.port, OLD.replace("1234", "0ther"))
+    done = run(docker, steve.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "so SteVe ignores them" in done.output and "web_user" in done.output, done.output
+
+
+def test_a_release_that_reads_its_properties_has_no_row_to_change(tmp_path: Path) -> None:
+    with running_simulator(release="3.7.1") as older:
+        docker = FakeDocker(tmp_path, older.port, OLD.replace("1234", "0ther"))
+        done = run(docker, older.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "correct the inventory first" in done.output and "web_user" not in done.output, done.output
+
+
+# -- what the undo says ----------------------------------------------------------------------------------------------
+
+ENDS: dict[str, Any] = {"app_env_keys": {"NEW": "1"}, "steve_allow_restart": True, "steve_start_deadline": 30}
+
+
+def test_an_engine_without_room_is_told_in_its_words(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(fails_at_up="Error response from daemon: no space left on device", log="Access denied for user 'x'")
+    done = run(docker, steve.url, **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "The app could not be recreated" in said and "no space left on device" in said, done.output
+    assert "Access denied" not in said and "does not run" not in said
+    assert "the app still runs with it, and SteVe answers" in said
+    assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1
+
+
+def test_an_engine_that_dies_leaves_the_untouched_container_unjudged(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(dies_at_up="Cannot connect to the Docker daemon. Is the docker daemon running?")
+    done = run(docker, steve.url, **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "whether the app runs with it could not be tried" in said and "docker daemon" in said, done.output
+    assert "does not run" not in said
+    assert docker.env_file.read_text() == OLD
+
+
+def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(ends_with="NEW=1")
+    nginx = docker.programs / "nginx"
+    nginx.write_text("#!/bin/sh\n[ \"$1\" = -t ] || { echo 'nginx: [alert] kill(7, 1) failed' >&2; exit 1; }\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, app_env_reload_nginx=True, **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "the app was recreated with it, and SteVe answers" in said, done.output
+    assert "nginx was not reloaded" in said and "kill(7, 1) failed" in said and "either" not in said
+    assert docker.env_file.read_text() == OLD == docker.state["runs_with"]
