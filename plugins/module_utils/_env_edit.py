@@ -156,7 +156,7 @@ def _ensure(wish: Wish) -> dict[str, Any]:
             "change the env file",
             inert(wish.path),
             "it does not exist",
-            "Correct the path, or say create=true to make it.",
+            "Correct the path, or make the file first; the module steve_env_file makes it with create=true.",
             code="env-file-missing",
         )
     kept = _kept(wish, present)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import Wish, ensure
 
 from tests.integration.fake_docker import FakeDocker
 from tests.integration.playbook import Run, local_host, playbook
@@ -40,7 +41,7 @@ def run(docker: FakeDocker, url: str, *options: str, proxy: str = "", **variable
     play = {"hosts": "steve", "gather_facts": False, "environment": environment, "roles": ["chargeops.steve.app_env"]}
     path = docker.programs.parent / "play.json"
     path.write_text(json.dumps([play]))
-    given = {"steve_project_dir": str(docker.project), "steve_url": url, "app_env_reload_nginx": False} | variables
+    given = {"steve_project_dir": str(docker.project), "steve_url": url, "app_env_reload_nginx": "false"} | variables
     return playbook(str(path), {"all": {"children": {"steve": {"hosts": {"one": local_host(**given)}}}}}, *options)
 
 
@@ -81,6 +82,55 @@ def test_no_time_to_start_is_refused_before_anything_is_done(docker: FakeDocker,
     assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1
     # Nothing is started here.
     assert run(docker, steve.url, **options).code == 0
+
+
+@pytest.mark.parametrize("words", ["line 1: unterminated quoted value \"{}", "invalid template: \"{}$\""])
+def test_a_line_that_compose_cannot_read_is_shown_nowhere(docker: FakeDocker, steve: Running, words: str) -> None:
+    docker.becomes(refuses="failed to read db.env: " + words.format("canary-nightingale"))
+    done = run(docker, steve.url, "-vvvv", steve_allow_restart=True)
+    assert done.code != 0
+    assert "docker compose refuses the project's files" in done.output, done.output
+    assert "nightingale" not in done.output
+    assert docker.state["generation"] == 1
+
+
+# -- what an interrupted run left ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupted(docker: FakeDocker) -> Path:
+    """A run was killed after the app was recreated; where it kept the previous env file."""
+    state = docker.project / ".chargeops.steve"
+    assert ensure(Wish(str(docker.env_file), {"NEW": "1"}, state_dir=str(state)))["pending"] is True
+    docker.becomes(runs_with=docker.env_file.read_text())
+    return state
+
+
+def test_what_runs_already_is_confirmed_without_permission(
+    docker: FakeDocker, steve: Running, interrupted: Path
+) -> None:
+    done = run(docker, steve.url, steve_start_deadline=0)
+    assert done.code == 0, done.output
+    assert "are confirmed if SteVe answers" in done.output
+    assert not interrupted.exists() and docker.state["generation"] == 1
+
+
+def test_what_does_not_answer_is_not_undone_without_permission(docker: FakeDocker, interrupted: Path) -> None:
+    docker.becomes(port=9)
+    done = run(docker, "http://127.0.0.1:9/steve", steve_start_deadline=0)
+    assert done.code != 0
+    assert "say -e steve_allow_restart=true to have the previous one put back" in done.output, done.output
+    assert interrupted.exists() and "NEW=1" in docker.env_file.read_text() and docker.state["generation"] == 1
+
+
+def test_check_mode_lets_nginx_make_no_file(docker: FakeDocker, steve: Running) -> None:
+    made = docker.programs.parent / "made-by-nginx"
+    nginx = docker.programs / "nginx"
+    nginx.write_text(f"#!/bin/sh\ntouch {made}\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, "--check", app_env_keys={"NEW": "1"}, app_env_reload_nginx=True)
+    assert done.code == 0 and "sets NEW" in done.output, done.output
+    assert not made.exists() and docker.env_file.read_text() == OLD
 
 
 # -- why SteVe refuses the credentials -------------------------------------------------------------------------------
@@ -138,7 +188,7 @@ def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDo
     nginx = docker.programs / "nginx"
     nginx.write_text("#!/bin/sh\n[ \"$1\" = -t ] || { echo 'nginx: [alert] kill(7, 1) failed' >&2; exit 1; }\n")
     nginx.chmod(0o755)
-    done = run(docker, steve.url, app_env_reload_nginx=True, **ENDS)
+    done = run(docker, steve.url, app_env_reload_nginx="yes", steve_nginx_command="nginx", **ENDS)
     assert done.code != 0
     said = done.output.partition("Fail with the cause")[2]
     assert "the app was recreated with it, and SteVe answers" in said, done.output
