@@ -115,16 +115,37 @@ def _with_the_lock(wish: Wish, work: Callable[[Wish], dict[str, Any]]) -> dict[s
         if wish.check_mode or not os.path.isdir(directory):
             return work(wish)
         with locked(directory):
-            return work(wish)
+            return _told(wish, work)
     except OSError as error:
-        room = "make room on the file system, then run this again."
-        rights = "check the file, its directory and this user's rights."
-        raise SteveError(
-            "change the env file",
-            inert(wish.path),
-            error.strerror or type(error).__name__,
-            f"Nothing was changed; {room if error.errno in _ROOM else rights}",
-        ) from error
+        raise _failure(wish, error, "Nothing was changed") from error
+
+
+def _told(wish: Wish, work: Callable[[Wish], dict[str, Any]]) -> dict[str, Any]:
+    """The work; when it fails, what is on the disk then is what is told."""
+    before = _content(wish)
+    try:
+        return work(wish)
+    except OSError as error:
+        if _content(wish) == before:
+            raise
+        kept = wish.journal_dir is not None and os.path.isdir(wish.journal_dir)
+        where = f", and {inert(wish.journal_dir)} keeps what was confirmed last" if kept else ""
+        raise _failure(wish, error, f"The file has its other content already{where}") from error
+
+
+def _content(wish: Wish) -> bytes | None:
+    """The file's bytes, None where there are none to be had."""
+    try:
+        return _read(wish.path, wish.real)
+    except (OSError, SteveError):
+        return None
+
+
+def _failure(wish: Wish, error: OSError, state: str) -> SteveError:
+    room = "make room on the file system, then run this again."
+    rights = "check the file, its directory and this user's rights."
+    advice = f"{state}; {room if error.errno in _ROOM else rights}"
+    return SteveError("change the env file", inert(wish.path), error.strerror or type(error).__name__, advice)
 
 
 def _ensure(wish: Wish) -> dict[str, Any]:
@@ -135,7 +156,7 @@ def _ensure(wish: Wish) -> dict[str, Any]:
             "change the env file",
             inert(wish.path),
             "it does not exist",
-            "Correct the path, or say create=true to make it.",
+            "Correct the path, or make the file first; the module steve_env_file makes it with create=true.",
             code="env-file-missing",
         )
     kept = _kept(wish, present)
@@ -199,7 +220,8 @@ def _write(wish: Wish, kept: _Kept | None, present: bytes | None, data: bytes) -
         journal.begin(known)
         write_file(wish.real, data, mode=NEW_MODE)
     except OSError:
-        if made:
+        # It can fail when the file has been replaced already: then the journal is all that is left of the old one.
+        if made and _content(wish) == present:
             with suppress(OSError):
                 _forget(wish, journal)
         raise

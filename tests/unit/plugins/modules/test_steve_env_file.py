@@ -301,6 +301,29 @@ def test_a_full_disk_changes_nothing_and_is_named(
     assert allowed > 0
 
 
+def test_a_disk_that_fails_after_the_file_was_replaced_keeps_the_old_one(
+    path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = path.read_bytes(), os.fsync
+
+    def broken(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), path.parent.stat()):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_transaction.os, "fsync", broken)
+        result = run(path, keys={"AUTH_PASSWORD": "new"}, state_dir=str(state))
+    assert result["failed"] is True and "Input/output error" in result["msg"]
+    assert "Nothing was changed" not in result["msg"] and str(state) in result["msg"]
+    assert path.read_bytes() != before
+    # The next run goes on there, and can go back.
+    again = run(path, keys={"AUTH_PASSWORD": "new"}, state_dir=str(state))
+    assert (again["changed"], again["pending"]) == (False, True)
+    assert run(path, state="restored", state_dir=str(state))["changed"] is True
+    assert path.read_bytes() == before and not state.exists()
+
+
 def test_two_at_once_lose_nothing(path: Path, state: Path) -> None:
     before = path.read_bytes()
 

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role ``app_env`` against an engine that fails as wanted, and a SteVe that is the simulator."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import Wish, ensure
+
+from tests.integration.fake_docker import FakeDocker
+from tests.integration.playbook import Run, local_host, playbook
+from tests.simulator import Running, running_simulator
+
+OLD = "AUTH_USER=admin\nAUTH_PASSWORD=1234\n"
+
+
+@pytest.fixture(scope="module")
+def steve() -> Iterator[Running]:
+    with running_simulator(release="3.14.1") as running:
+        yield running
+
+
+@pytest.fixture
+def docker(tmp_path: Path, steve: Running) -> FakeDocker:
+    return FakeDocker(tmp_path, steve.port, OLD)
+
+
+def run(docker: FakeDocker, url: str, *options: str, proxy: str = "", **variables: Any) -> Run:
+    """The role alone, ``variables`` being its own or the inventory's."""
+    environment = {"PATH": f"{docker.programs}:{os.environ['PATH']}", "http_proxy": proxy, "no_proxy": ""}
+    play = {"hosts": "steve", "gather_facts": False, "environment": environment, "roles": ["chargeops.steve.app_env"]}
+    path = docker.programs.parent / "play.json"
+    path.write_text(json.dumps([play]))
+    given = {"steve_project_dir": str(docker.project), "steve_url": url, "app_env_reload_nginx": "false"} | variables
+    return playbook(str(path), {"all": {"children": {"steve": {"hosts": {"one": local_host(**given)}}}}}, *options)
+
+
+class _Proxy(http.server.BaseHTTPRequestHandler):
+    """Knows no SteVe, as a company's proxy does not know another host's 127.0.0.1."""
+
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Proxy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_proxy_of_the_environment_has_no_say(docker: FakeDocker, steve: Running, proxy: str) -> None:
+    options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 30}
+    done = run(docker, steve.url, proxy=proxy, app_env_keys={"NEW": "1"}, **options)
+    assert done.code == 0, done.output
+    assert docker.state["generation"] == 2 and "NEW=1" in docker.state["runs_with"]
+    assert not (docker.project / ".chargeops.steve").exists()
+
+
+def test_no_time_to_start_is_refused_before_anything_is_done(docker: FakeDocker, steve: Running) -> None:
+    options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 0}
+    refused = run(docker, steve.url, app_env_keys={"NEW": "1"}, **options)
+    assert refused.code != 0
+    assert "SteVe cannot start in 0 s (steve_start_deadline)" in refused.output, refused.output
+    assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1
+    # Nothing is started here.
+    assert run(docker, steve.url, **options).code == 0
+
+
+@pytest.mark.parametrize("words", ["line 1: unterminated quoted value \"{}", "invalid template: \"{}$\""])
+def test_a_line_that_compose_cannot_read_is_shown_nowhere(docker: FakeDocker, steve: Running, words: str) -> None:
+    docker.becomes(refuses="failed to read db.env: " + words.format("canary-nightingale"))
+    done = run(docker, steve.url, "-vvvv", steve_allow_restart=True)
+    assert done.code != 0
+    assert "docker compose refuses the project's files" in done.output, done.output
+    assert "nightingale" not in done.output
+    assert docker.state["generation"] == 1
+
+
+# -- what an interrupted run left ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupted(docker: FakeDocker) -> Path:
+    """A run was killed after the app was recreated; where it kept the previous env file."""
+    state = docker.project / ".chargeops.steve"
+    assert ensure(Wish(str(docker.env_file), {"NEW": "1"}, state_dir=str(state)))["pending"] is True
+    docker.becomes(runs_with=docker.env_file.read_text())
+    return state
+
+
+def test_what_runs_already_is_confirmed_without_permission(
+    docker: FakeDocker, steve: Running, interrupted: Path
+) -> None:
+    done = run(docker, steve.url, steve_start_deadline=0)
+    assert done.code == 0, done.output
+    assert "are confirmed if SteVe answers" in done.output
+    assert not interrupted.exists() and docker.state["generation"] == 1
+
+
+def test_what_does_not_answer_is_not_undone_without_permission(docker: FakeDocker, interrupted: Path) -> None:
+    docker.becomes(port=9)
+    done = run(docker, "http://127.0.0.1:9/steve", steve_start_deadline=0)
+    assert done.code != 0
+    assert "say -e steve_allow_restart=true to have the previous one put back" in done.output, done.output
+    assert interrupted.exists() and "NEW=1" in docker.env_file.read_text() and docker.state["generation"] == 1
+
+
+def test_check_mode_lets_nginx_make_no_file(docker: FakeDocker, steve: Running) -> None:
+    made = docker.programs.parent / "made-by-nginx"
+    nginx = docker.programs / "nginx"
+    nginx.write_text(f"#!/bin/sh\ntouch {made}\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, "--check", app_env_keys={"NEW": "1"}, app_env_reload_nginx=True)
+    assert done.code == 0 and "sets NEW" in done.output, done.output
+    assert not made.exists() and docker.env_file.read_text() == OLD
+
+
+# -- why SteVe refuses the credentials -------------------------------------------------------------------------------
+
+
+def test_a_typing_error_of_the_inventory_is_no_ignored_value(docker: FakeDocker, steve: Running) -> None:
+    done = run(docker, steve.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "correct the inventory first" in done.output and "web_user" not in done.output, done.output
+
+
+def test_the_very_value_in_the_container_is_ignored(tmp_path: Path, steve: Running) -> None:
+    docker = FakeDocker(tmp_path, steve.port, OLD.replace("1234", "0ther"))
+    done = run(docker, steve.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "so SteVe ignores them" in done.output and "web_user" in done.output, done.output
+
+
+def test_a_release_that_reads_its_properties_has_no_row_to_change(tmp_path: Path) -> None:
+    with running_simulator(release="3.7.1") as older:
+        docker = FakeDocker(tmp_path, older.port, OLD.replace("1234", "0ther"))
+        done = run(docker, older.url, steve_admin_password="0ther")
+    assert done.code != 0
+    assert "correct the inventory first" in done.output and "web_user" not in done.output, done.output
+
+
+# -- what the undo says ----------------------------------------------------------------------------------------------
+
+ENDS: dict[str, Any] = {"app_env_keys": {"NEW": "1"}, "steve_allow_restart": True, "steve_start_deadline": 30}
+
+
+def test_an_engine_without_room_is_told_in_its_words(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(fails_at_up="Error response from daemon: no space left on device", log="Access denied for user 'x'")
+    done = run(docker, steve.url, **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "The app could not be recreated" in said and "no space left on device" in said, done.output
+    assert "Access denied" not in said and "does not run" not in said
+    assert "the app still runs with it, and SteVe answers" in said
+    assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1
+
+
+def test_an_engine_that_dies_leaves_the_untouched_container_unjudged(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(dies_at_up="Cannot connect to the Docker daemon. Is the docker daemon running?")
+    done = run(docker, steve.url, **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "whether the app runs with it could not be tried" in said and "docker daemon" in said, done.output
+    assert "does not run" not in said
+    assert docker.env_file.read_text() == OLD
+
+
+def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDocker, steve: Running) -> None:
+    docker.becomes(ends_with="NEW=1")
+    nginx = docker.programs / "nginx"
+    nginx.write_text("#!/bin/sh\n[ \"$1\" = -t ] || { echo 'nginx: [alert] kill(7, 1) failed' >&2; exit 1; }\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, app_env_reload_nginx="yes", steve_nginx_command="nginx", **ENDS)
+    assert done.code != 0
+    said = done.output.partition("Fail with the cause")[2]
+    assert "the app was recreated with it, and SteVe answers" in said, done.output
+    assert "nginx was not reloaded" in said and "kill(7, 1) failed" in said and "either" not in said
+    assert docker.env_file.read_text() == OLD == docker.state["runs_with"]
