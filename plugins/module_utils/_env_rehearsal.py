@@ -29,6 +29,8 @@ COMPOSE = "compose"
 NONE = "none"
 
 _REFUSES = "compose-refuses"
+#: A directory above the project with more entries than this, such as a full /tmp, is not looked like.
+_MAX_BESIDE = 500
 
 
 @dataclass(frozen=True)
@@ -150,14 +152,16 @@ def likeness(directory: str, place: str, data: bytes) -> Iterator[str]:
         with tempfile.TemporaryFile() as content:
             content.write(data)
             content.flush()
-            source = os.path.realpath(directory)
-            # Compose derives the project's name from the directory's.
-            root = target = os.path.join(top, os.path.basename(source) or "project")
-            *folders, name = place.split(os.sep)
+            # From the root on, because compose files name what stands beside the project (../shared.env), which compose
+            # looks for by the name that the directory was given; it derives the project's name from that too.
+            named = os.path.abspath(directory)
+            source, target = os.sep, os.path.join(top, "root")
+            root = target + named.rstrip(os.sep)
+            *folders, name = [part for part in os.path.join(named, place).split(os.sep) if part]
             for folder in [*folders, None]:
                 os.mkdir(target)
                 own = name if folder is None else folder
-                for entry in os.listdir(source):
+                for entry in _entries(source, own=target.startswith(root)):
                     if entry != own:
                         os.symlink(os.path.join(source, entry), os.path.join(target, entry))
                 source, target = os.path.join(source, own), os.path.join(target, own)
@@ -165,3 +169,14 @@ def likeness(directory: str, place: str, data: bytes) -> Iterator[str]:
             yield root
     finally:
         shutil.rmtree(top, ignore_errors=True)
+
+
+def _entries(directory: str, own: bool) -> list[str]:
+    """What stands in a directory; above the project nothing where it may not be read or holds too much to be copied."""
+    try:
+        found = os.listdir(directory)
+    except PermissionError:
+        if own:
+            raise
+        return []
+    return found if own or len(found) <= _MAX_BESIDE else []

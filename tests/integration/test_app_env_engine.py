@@ -111,7 +111,7 @@ def test_what_runs_already_is_confirmed_without_permission(
 ) -> None:
     done = run(docker, steve.url, steve_start_deadline=0)
     assert done.code == 0, done.output
-    assert "are confirmed if SteVe answers" in done.output
+    assert "is confirmed if SteVe answers" in done.output
     assert not interrupted.exists() and docker.state["generation"] == 1
 
 

@@ -130,6 +130,13 @@ def test_compose_is_asked_before_the_file_is_written(asking: Path) -> None:
     assert ensured(asking, keys)["changed"] is False
 
 
+def test_a_file_beside_the_project_is_no_refusal(asking: Path) -> None:
+    (asking.parent / "shared.env").write_text("A=shared\nSHARED=1\n")
+    (asking / "compose.yml").write_text("services: {app: {image: none, env_file: [../shared.env, app.env]}}\n")
+    done = ensured(asking, {"A": "new"})
+    assert (done["checked"], done["warnings"], done["changed"]) == ("compose", [], True)
+
+
 @pytest.mark.parametrize(("service", "words"), [
     ("env_file: [app.env], environment: {A: other}", "another value of A"),
     ("env_file: [app.env, later.env]", "another value of A"),
