@@ -340,7 +340,8 @@ def _spans(directives: tuple[_nginx_conf.Directive, ...]) -> list[tuple[int, int
 
 def _map_spans(directive: _nginx_conf.Directive) -> list[tuple[int, int]]:
     """The keys of a map from a credential, the values of a map to one."""
-    assert directive.block is not None
+    if directive.block is None:
+        return []
     of, to = bool(_VARIABLE.search(directive.args[0])), bool(_NAMED.search(directive.args[-1]))
     found = []
     for child in directive.block.directives:

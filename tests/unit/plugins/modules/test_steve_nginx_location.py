@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +122,9 @@ def test_an_id_that_steve_does_not_let_in_is_no_proof_against_the_path(release: 
 @contextmanager
 def answered_by(mode: str) -> Iterator[Target]:
     """A SteVe behind a proxy that does something wrong."""
-    with (
-        running_simulator(release="3.14.1", charge_boxes=BOXES) as running,
-        running_proxy(mode, f"127.0.0.1:{running.port}") as proxy,
-    ):
+    with ExitStack() as life:
+        running = life.enter_context(running_simulator(release="3.14.1", charge_boxes=BOXES))
+        proxy = life.enter_context(running_proxy(mode, f"127.0.0.1:{running.port}"))
         yield Target(running.ws_url, f"127.0.0.1:{proxy.port}")
 
 
