@@ -19,7 +19,7 @@ from tests.process import stream
 from tests.stack.shell import CACHE, ROOT
 
 REPORTS = CACHE / "reports"
-STAGE_TIMEOUT_S = 3600.0
+STAGE_TIMEOUT_S = 4800.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def all_stages() -> list[Stage]:
         Stage("unit", "unit", lambda: pytest("unit", "-n", "2")),
         Stage("contract", "contract", lambda: pytest("contract", "-n", "2")),
         Stage("sanity", "sanity", ansible_test_sanity),
-        Stage("integration", "integration", integration, needs_stack=True),
+        Stage("integration", "integration", lambda: pytest("integration"), needs_stack=True),
         *(
             Stage(f"molecule {name}", "molecule", lambda name=name: molecule(name), needs_stack=True)  # type: ignore[misc]
             for name in scenarios()
@@ -95,11 +95,6 @@ def pytest(name: str, *options: str) -> Counts:
     if ended == 0 and counts.passed + counts.skipped:
         return counts
     return Counts(counts.passed, max(counts.failed, 1), counts.skipped, "" if counts.failed else _reason(ended))
-
-
-def integration() -> Counts:
-    """Tests of the stack one after the other, and all others beside them."""
-    return pytest("integration", "-n", "2", "--dist", "loadgroup")
 
 
 def read_report(report: Path) -> Counts:

@@ -6,15 +6,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.stack.fixtures import docker_engine, stack_images, stacks
 
 __all__ = ["docker_engine", "stack_images", "stacks"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the engine share one worker, and so one set of stacks; the others run beside them."""
-    for item in items:
-        if set(__all__) & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("stack"))

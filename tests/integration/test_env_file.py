@@ -26,8 +26,6 @@ from tests.stack.shell import run
 from tests.unit.env_files import FILES, NASTY, values
 from tests.unit.module_runs import assert_documented, result_of
 
-# Where docker compose is not there it comes with the images of the stacks.
-pytestmark = pytest.mark.xdist_group("stack")
 PROJECT = "services: {app: {image: none, env_file: [app.env]}}\n"
 
 
