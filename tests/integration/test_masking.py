@@ -294,7 +294,8 @@ def nginx_location(world: World) -> Iterator[Case]:
         "nginx_command": list(world.nginx.command), "state_dir": str(world.directory / "state"),
         "fragment": str(world.nginx.directory / "steve-websocket.conf"),
     }  # fmt: skip
-    yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "not-there"}, True, "previous files are back")
+    unproven = {"prove_charge_box_id": "CP-1234", "prove_connect_to": "127.0.0.1:9"}
+    yield Case("steve_nginx_location", {**here, **unproven}, True, "previous files are back")
     yield Case("steve_nginx_location", {**here}, check=True)
     yield Case("steve_nginx_location", {**here, "prove_charge_box_id": "CP-1234"})
     yield Case("steve_nginx_location", {**here})
