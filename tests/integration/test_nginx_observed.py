@@ -86,7 +86,7 @@ def test_no_damaged_file_that_nginx_accepts_is_called_invalid(nginx: LocalNginx)
 
 
 def look(nginx: LocalNginx, *prefix: str) -> dict[str, Any]:
-    made = _nginx_look.Look(str(nginx.conf), [*prefix, *nginx.command], 10.0)
+    made = _nginx_look.Look(str(nginx.conf), [*prefix, *nginx.command], 60.0)
     running: dict[str, Any] = made.part(NAME, nginx.port, PATH + "/")["running"]
     return running
 
