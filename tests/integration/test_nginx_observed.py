@@ -115,9 +115,11 @@ def test_a_change_is_seen_until_it_is_loaded(nginx: LocalNginx, prefix: tuple[st
     assert [row["file"] for row in changed["newer_files"]] == [str(site)]
     reload(nginx, lambda: status(nginx.port) == 404)
     end = time.monotonic() + 10
-    while (after := look(nginx, *prefix))["newer_count"] and time.monotonic() < end:
+    # Between two workers there may be none for a moment, which is said as such.
+    while (after := look(nginx, *prefix))["newer_count"] or after["status"] != "ok":
+        assert time.monotonic() < end, after
         time.sleep(0.2)
-    assert after["status"] == "ok" and after["newer_count"] == 0 and after["since"] > first["since"]
+    assert after["since"] > first["since"]
 
 
 def test_a_link_that_is_made_to_an_old_file_is_a_change(nginx: LocalNginx, tmp_path: Path) -> None:
