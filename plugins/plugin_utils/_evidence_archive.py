@@ -30,6 +30,8 @@ _SECRET_NAME = re.compile(
 )
 #: Variables that hold where a secret is, or whether there is one.
 _NO_SECRET = re.compile(r"(?i)_(?:file|path|dir|prompt|plugin|exe|flags|method|user|username|scheme|header|ids?)$")
+#: What nginx's directives are called; with an address it is where they lead, not a password of a proxy.
+_PASSES_ON = re.compile(r"(?i)(?:proxy|fastcgi|uwsgi|scgi|grpc)_pass$")
 _DEPTH = 5
 
 
@@ -77,7 +79,8 @@ def _named(value: Any, name: str, depth: int, secret: bool = False) -> Iterator[
             yield name, value
     elif depth and isinstance(value, Mapping):
         for key, item in value.items():
-            own = secret or is_secret_name(str(key))
+            leads = _PASSES_ON.search(str(key)) and isinstance(item, str) and "://" in item and "@" not in item
+            own = secret or (is_secret_name(str(key)) and not leads)
             yield from _named(item, f"{name}.{inert(key, 60)}" if name else inert(key, 60), depth - 1, own)
     elif depth and isinstance(value, (list, tuple)):
         for item in value:

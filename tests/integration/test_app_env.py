@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,5 +171,42 @@ exec {client} "$@"
     assert "whether the app runs with it could not be tried" in done.output and "docker daemon" in done.output
     assert "does not run with" not in done.output and answers(stack)
     assert stack.env_file.read_bytes() == before
+    again = run(role, stack)
+    assert again.code == 0 and changed(again, stack) == 0, again.output
+
+
+def test_a_steve_that_never_answers_is_put_back_after_the_deadline(stack: Stack, role: Path) -> None:
+    before = stack.env_file.read_bytes()
+    done = run(role, stack, app_env_keys={"SIM_MIGRATIONS_S": "600"}, steve_allow_restart=True, steve_start_deadline=30)
+    assert done.code != 0
+    assert "its log names no cause" in done.output
+    assert "The previous env file is back, the app was recreated with it, and SteVe answers." in done.output
+    assert stack.env_file.read_bytes() == before and answers(stack)
+
+
+def test_a_container_that_somebody_else_recreates_meanwhile_is_waited_for(stack: Stack, role: Path) -> None:
+    container = stack.container("app")
+    seen: list[str] = []
+
+    def recreate() -> None:
+        """As soon as the role's own container runs, which takes a while to answer."""
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            listed = stack.compose("ps", "--quiet", "app", check=False).stdout.split()
+            if listed and listed != [container]:
+                seen.extend(listed)
+                stack.compose("up", "--detach", "--no-deps", "--force-recreate", "app")
+                return
+            time.sleep(0.3)
+
+    somebody = threading.Thread(target=recreate)
+    somebody.start()
+    try:
+        done = run(role, stack, app_env_keys={"SIM_MIGRATIONS_S": "8"}, steve_allow_restart=True)
+    finally:
+        somebody.join()
+    assert done.code == 0, done.output
+    assert seen and stack.container("app") not in (container, *seen)
+    assert "SIM_MIGRATIONS_S=8" in stack.env_file.read_text() and answers(stack)
     again = run(role, stack)
     assert again.code == 0 and changed(again, stack) == 0, again.output

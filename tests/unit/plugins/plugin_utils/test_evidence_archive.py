@@ -93,9 +93,11 @@ def test_secrets_of_the_inventory_are_known_by_their_names() -> None:
         "steve_public_ws_url": "ws://x", "counts": {"pass": 41}, "my_tokens": ["e-secret"],
         "x": {"y": {"api_key": 123456}},
         "diagnose_passwords": {"CP-1": "b-secret"}, "steve_webapi_value": "f-secret", "steve_validate": True,
+        # Where nginx leads to is no password; a proxy's password is one.
+        "nginx_proxy_pass": "http://app:8180", "http_proxy_pass": "g-secret",
     }  # fmt: skip
     found = {one.value: one.name for one in _evidence_archive.known_secrets(variables)}
-    assert set(found) == {"a-secret", "b-secret", "c-secret", "d-secret", "e-secret", "f-secret", "123456"}
+    assert set(found) == {"a-secret", "b-secret", "c-secret", "d-secret", "e-secret", "f-secret", "g-secret", "123456"}
     assert found["b-secret"] == "steve_charge_boxes.auth_password"
 
 
