@@ -101,3 +101,20 @@ attributes:
     membership:
       - chargeops.steve.steve
 """
+
+    #: Which docker compose project a module looks at, beside its own O(project_dir).
+    PROJECT = r"""
+options:
+  project_name:
+    description: Name of the compose project. By default it is found by its directory.
+    type: str
+  compose_files:
+    description: Compose files relative to O(project_dir). By default those the containers were created from.
+    type: list
+    elements: path
+    default: []
+  app_service:
+    description: Name of SteVe's service in the compose project.
+    type: str
+    default: app
+"""

@@ -24,6 +24,7 @@ description:
 extends_documentation_fragment:
   - chargeops.steve._steve.read_only
   - chargeops.steve._steve.action_group
+  - chargeops.steve._steve.project
 options:
   run_dir:
     description:
@@ -35,18 +36,6 @@ options:
     description:
       - Directory of the docker compose project. Without it containers, env files and compose files are left out.
     type: path
-  project_name:
-    description: Name of the compose project. By default it is found by its directory.
-    type: str
-  compose_files:
-    description: Compose files relative to O(project_dir). By default those the containers were created from.
-    type: list
-    elements: path
-    default: []
-  app_service:
-    description: Name of SteVe's service in the compose project.
-    type: str
-    default: app
   env_file:
     description: The app's env file, relative to O(project_dir).
     type: path

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - chargeops.steve._steve.read_only
   - chargeops.steve._steve.action_group
+  - chargeops.steve._steve.project
 options:
   url:
     description: Base URL of SteVe's own port including the context path.
@@ -32,18 +33,6 @@ options:
   project_dir:
     description: Directory of the docker compose project. Without it containers are not looked at.
     type: path
-  project_name:
-    description: Name of the compose project. By default it is found by its directory.
-    type: str
-  compose_files:
-    description: Compose files relative to O(project_dir). By default those the containers were created from.
-    type: list
-    elements: path
-    default: []
-  app_service:
-    description: Name of SteVe's service in the compose project.
-    type: str
-    default: app
   db_service:
     description: Name of the data base's service in the compose project.
     type: str
