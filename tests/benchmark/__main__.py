@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmark import fleet, programs, reading, servers, telling
+from tests.benchmark import fleet, logs, programs, servers, telling
 from tests.benchmark.programs import Run, Work
 
 ENDPOINT = "/websocket/CentralSystemService"
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 def _log(chosen: argparse.Namespace, folder: Path) -> None:
     """SteVe's log, as a host reads it."""
     path = folder / "steve.log"
-    reading.write(path, chosen.log_lines)
+    logs.write(path, chosen.log_lines)
     best = min((programs.read_log(path, LIMIT_S) for _round in range(2)), key=lambda run: run["seconds"])
     path.unlink()
     print(

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,13 @@ def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.Captu
         "of the time (wanted: at most 0.2",
     ):
         assert line in printed
+
+
+def test_it_starts_as_make_starts_it() -> None:
+    """In a process of its own nothing of the tests' setup is there."""
+    command = [sys.executable, "-m", "tests.benchmark", "--help"]
+    done = subprocess.run(command, cwd=benchmark.fleet.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "--fleet-boxes" in done.stdout, done.stderr
 
 
 def test_without_curl_one_sentence_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
