@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -151,7 +152,7 @@ class Family:
         return [self.leaf.der, self.intermediate.der]
 
 
-def family(*names: str, **more: object) -> Family:
+def family(*names: str, **more: Any) -> Family:
     """A healthy chain for ``names`` (default ``NAME``); ``more`` goes to the server's certificate."""
     root = authority("Test Root")
     intermediate = authority("Test Intermediate", root)

@@ -108,15 +108,15 @@ def outcome(document: dict[str, Any], part: str) -> str:
     """What a document says, in the words of the table."""
     endpoint = document["endpoint"]
     if endpoint["verdict"] != "reachable":
-        return endpoint["finding"] or either(*endpoint["candidates"])
+        return str(endpoint["finding"] or either(*endpoint["candidates"]))
     if part == "endpoint":
         return "reachable"
     if part == "upgrade":
-        return document["upgrade_path"]["finding"] or document["upgrade_path"]["verdict"]
+        return str(document["upgrade_path"]["finding"] or document["upgrade_path"]["verdict"])
     (row,) = document["probes"]
     if row["verdict"] == "undetermined":
         return either(*row["candidates"])
-    return row["finding"] or row["verdict"]
+    return str(row["finding"] or row["verdict"])
 
 
 def known_beforehand(world: World, era: str) -> _era.Era | None:

@@ -184,7 +184,7 @@ def test_the_project_may_name_files_and_the_env_file_stand_deeper(asking: Path) 
     (asking / "etc" / "other.env").write_text("O=1\n")
     (asking / "compose.yml").unlink()
     (asking / "my.yml").write_text("services: {steve: {image: x, env_file: [etc/app.env, etc/other.env]}}\n")
-    options = {"compose_files": ["my.yml"], "app_service": "steve", "project_name": "named"}
+    options: dict[str, Any] = {"compose_files": ["my.yml"], "app_service": "steve", "project_name": "named"}
     result = ensured(asking, {"A": "$x"}, path=str(asking / "etc" / "app.env"), **options)
     assert result["checked"] == "compose" and (asking / "etc" / "app.env").read_text() == "A='$x'\n"
     with_absent = ensured(asking, {}, path=str(asking / "etc" / "app.env"), absent_keys=["O"], **options)

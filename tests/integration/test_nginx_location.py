@@ -200,7 +200,7 @@ def test_the_second_run_keeps_the_upstream_that_the_first_one_took_over(nginx: L
     nginx.start()
     case = Case(nginx, steve)
     # What would be named for a location that follows nobody: nothing listens there.
-    options = {"keep_upstream": True, "upstream": f"http://127.0.0.1:{free_port()}"}
+    options: dict[str, Any] = {"keep_upstream": True, "upstream": f"http://127.0.0.1:{free_port()}"}
     assert case.run(**options)["action"] == "insert"
     before = nginx.snapshot()
     assert [case.run(**options)["changed"] for _run in range(2)] == [False, False]
@@ -313,7 +313,7 @@ def test_a_name_that_no_block_is_for_gets_one_and_loses_it_when_the_proof_fails(
             stream.sendall(f"GET {PATH} HTTP/1.1\r\n{UPGRADE}".encode())
             return int(stream.recv(4096).split()[1])
 
-    options = {
+    options: dict[str, Any] = {
         "url": f"{'wss' if tls else 'ws'}://{NAME}:{nginx.port}/steve/websocket/CentralSystemService",
         "site": Site(str(managed), str(certificate), str(key)) if tls else Site(str(managed)),
     }
@@ -435,7 +435,7 @@ def test_a_proof_that_succeeds_lets_it_stay(case: Case) -> None:
 def test_a_proof_that_steve_does_not_allow_is_told_and_the_change_stays(case: Case, asked: str, told: str) -> None:
     """Only the location for WebSockets leads to SteVe here, so its release cannot be seen."""
     with running_simulator(release="3.14.1", charge_boxes=["LOCKED:Accepted:1:station-pass-0001"]) as running:
-        options = {"prove": prover(asked), "upstream": f"http://127.0.0.1:{running.port}"}
+        options: dict[str, Any] = {"prove": prover(asked), "upstream": f"http://127.0.0.1:{running.port}"}
         made = case.run(**options)
         changed = case.nginx.snapshot()
         case.settings = replace(case.settings, look_up_again=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmark import __main__ as benchmark
+from tests.benchmark import fleet
 
 SMALL = [
     "--ids", "40", "--shell-ids", "3", "--rounds", "1", "--log-lines", "1000", "--without-nginx", "--hosts", "4",
@@ -47,7 +48,7 @@ def test_ratios_are_printed_or_the_missing_program_is_named(capsys: pytest.Captu
 def test_it_starts_as_make_starts_it() -> None:
     """In a process of its own nothing of the tests' setup is there."""
     command = [sys.executable, "-m", "tests.benchmark", "--help"]
-    done = subprocess.run(command, cwd=benchmark.fleet.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=fleet.ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and "--fleet-boxes" in done.stdout, done.stderr
 
 

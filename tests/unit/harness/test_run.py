@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.run import Result
 from tests.stages import Counts, Stage
 
 
-def result(**counts: int) -> Result:
+def result(**counts: Any) -> Result:
     return Result("some", Counts(**counts), 0.1)
 
 

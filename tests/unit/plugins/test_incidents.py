@@ -234,7 +234,7 @@ def asked(*ids: str, release: str = "3.14.1", boxes: tuple[str, ...] = ("CP-1",)
 #: A web page of the charger's own, at the address that somebody wrote into its URL.
 CHARGER_PAGE = answering([], lambda _data: page("<title>Charger</title><h1>Status</h1>", "404 Not Found"))
 
-CASES = (
+CASES: tuple[Case, ...] = (
     Case("B1", outside("127.0.0.2", mode=None), (("app-loopback-only", None),), says="listens at 127.0.0.1 port"),
     Case("B2", outside("127.0.0.2", behaviour=fake_servers.closing), (("connection-closed", "public"),)),
     Case("B4 B8 B10 B11", silent_network, (("tcp-timeout", "public"),), says="a firewall, NAT or a missing route lies"),
@@ -283,7 +283,7 @@ CASES = (
 
 def logged(text: str, **options: Any) -> Callable[[ExitStack], Documents]:
     """A host whose SteVe answers and wrote these lines before."""
-    part = {"log": documents_log.log(documents_log.ago(80_000, documents_log.STARTED) + text)}
+    part: dict[str, Any] = {"log": documents_log.log(documents_log.ago(80_000, documents_log.STARTED) + text)}
     return lambda _stack: [documents.observation(**part, **options)]
 
 
@@ -291,7 +291,7 @@ def broken_start(text: str, state: str = "exited") -> Callable[[ExitStack], Docu
     """A host whose SteVe gave up at its start with these lines."""
     endpoint = documents.broken("tcp-refused", "connect", verdict="unreachable")
     app = documents.service(state, exit_code=1, restarts=7 if state == "restarting" else 0)
-    parts = {"log": documents_log.log(text), "admin": documents.unknown("refused")}
+    parts: dict[str, Any] = {"log": documents_log.log(text), "admin": documents.unknown("refused")}
     return lambda _stack: [
         documents.observation(app=app, probes=[documents.probe(endpoint=endpoint, rows=[])], **parts)
     ]
@@ -321,7 +321,7 @@ def refused_password(words: str, end: str = "") -> Callable[[ExitStack], Documen
     return logged("".join(documents_log.ago(seconds, said, "WARN") for seconds in (300, 200, 100)))
 
 
-FROM_LOG = (
+FROM_LOG: tuple[Case, ...] = (
     Case(
         "A1", broken_start(BUILD + "Access denied for user 'steve'@'172.18.0.3' (using password: YES)\n"),
         (("db-refused-login", None),), says="Access denied for user",
@@ -439,7 +439,7 @@ def no_web_api(_stack: ExitStack) -> Documents:
 
 
 DEAD = documents.broken("tcp-refused", "connect", verdict="unreachable")
-FROM_HOST = (
+FROM_HOST: tuple[Case, ...] = (
     Case("A13", no_image, (("app-not-running", None),)),
     Case(
         "A16", lambda _stack: no_connection_to_the_data_base(40), (("db-unreachable", None),),
@@ -451,7 +451,7 @@ FROM_HOST = (
     Case("G17 L10", two_sessions, (("duplicate-session", None),), says="sessions since"),
     Case("M1", no_web_api, (("webapi-disabled", None),)),
 )
-CASES = (*CASES, *FROM_LOG, *FROM_HOST)
+CASES += FROM_LOG + FROM_HOST
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rows)

@@ -16,9 +16,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _envelope
 NAME = "chargeops.steve.steve_chargebox_info"
 
 
-def action(answer: dict[str, Any], asked: list[dict[str, Any]]) -> ActionModule:
+def action(answer: dict[str, Any], asked: list[dict[str, Any]]) -> Any:
     """The plugin on a task, with the module's answer at hand."""
-    plugin = ActionModule.__new__(ActionModule)
+    plugin: Any = ActionModule.__new__(ActionModule)
     plugin._task = SimpleNamespace(action=NAME, args={"url": "http://h/steve"})
 
     def execute(**call: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_the_store_and_the_versions_become_part_of_the_observation(
 ) -> None:
     made = certificates.family()
     (tmp_path / "ca.pem").write_text(made.root.pem + made.intermediate.pem)
-    given = {"charger_ca": str(tmp_path / "ca.pem"), "charger_tls_versions": ["1.2"]}
+    given: dict[str, Any] = {"charger_ca": str(tmp_path / "ca.pem"), "charger_tls_versions": ["1.2"]}
     document = filed(monkeypatch, tmp_path, **given)
     ca = document["chargers"]["ca"]
     assert [base64.b64decode(item) for item in ca["certificates"]] == [made.root.der, made.intermediate.der]

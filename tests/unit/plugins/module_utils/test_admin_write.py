@@ -211,7 +211,7 @@ def test_past_the_deadline_nothing_is_said_to_have_changed(steve: FakeSteve) -> 
     steve.instead[SINGLE] = steve.hang
     client = _admin_write.AdminWriter(steve.url, "admin", "1234", timeout=0.5, deadline=2.0)
     wanted = [_chargebox_plan.Wanted(f"N-{number}", {"description": "x"}) for number in range(8)]
-    result = _admin_write.ensure(client, wanted, "present")
+    result: dict[str, Any] = _admin_write.ensure(client, wanted, "present")
     first, last = result["charge_boxes"][0], result["charge_boxes"][-1]
     assert "Whether it was stored is not known" in first["error"] and first["changed"] is True
     assert "the time for the whole call" in last["error"] and last["changed"] is False

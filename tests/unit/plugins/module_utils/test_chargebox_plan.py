@@ -112,7 +112,8 @@ def test_the_era_is_read_from_the_form(release: int) -> None:
 @settings(deadline=None)
 @given(description=ANY, note=ANY, status=st.sampled_from(["accepted", "pending", "rejected"]), flag=st.booleans())
 def test_what_is_written_is_what_is_read(release: int, description: str, note: str, status: str, flag: bool) -> None:
-    page = form(release, **{"address.city": "Ulm"})
+    texts: dict[str, Any] = {"address.city": "Ulm"}
+    page = form(release, **texts)
     dialect = names.dialect_of(page)
     options = {
         "description": names.normal_text(description), "note": names.normal_text(note), "registration_status": status,
@@ -127,7 +128,7 @@ def test_what_is_written_is_what_is_read(release: int, description: str, note: s
 
 
 @settings(deadline=None)
-@given(identifier=st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=80))
+@given(identifier=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80))
 def test_hostile_ids_make_a_plan_or_a_sentence_and_an_inert_diff(identifier: str) -> None:
     if "\n" in identifier or "\r" in identifier:
         with pytest.raises(InputError) as caught:

@@ -11,7 +11,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from ansible.module_utils.basic import remove_values
+from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.chargeops.steve.plugins.module_utils import _envelope, _era
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError, SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert

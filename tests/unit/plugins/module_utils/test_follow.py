@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.chargeops.steve.plugins.module_utils import _docker, _observe
+from ansible_collections.chargeops.steve.plugins.module_utils import _docker, _log_follow
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._follow import Follower
@@ -500,7 +500,7 @@ class Moments:
             finally:
                 self.over.set()
 
-        monkeypatch.setattr(_observe._log_follow, "follow", begin)
+        monkeypatch.setattr(_log_follow, "follow", begin)
 
     def station(self, url: str, boots: bool) -> None:
         """A charger that comes back then and stays."""

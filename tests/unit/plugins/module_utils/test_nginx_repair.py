@@ -314,7 +314,7 @@ def test_a_file_that_only_this_location_includes_is_repaired_and_each_step_is_a_
         ),
     ],
 )  # fmt: skip
-def test_where_a_repair_would_be_a_guess_it_is_refused(main: str, others: dict[str, str], told: str) -> None:
+def test_where_a_repair_would_be_a_guess_it_is_refused(main: str, others: dict[str, Any], told: str) -> None:
     sentence = refused(main, **others)
     assert told in sentence
     assert "already serves /steve/websocket/ but differs: " in sentence

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _chargebox_plan, _options
+from ansible_collections.chargeops.steve.plugins.module_utils import _admin, _ids, _options
 from ansible_collections.chargeops.steve.plugins.modules import steve_chargebox as module
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -57,8 +57,8 @@ def stored(steve: Running, charge_box_id: str) -> dict[str, Any] | None:
     tables = steve.control.state()["tables"]
     for row in tables["charge_box"]:
         if row["charge_box_id"] == charge_box_id:
-            address = next((one for one in tables["address"] if one["address_pk"] == row["address_pk"]), {})
-            return {**address, **row}
+            address = [one for one in tables["address"] if one["address_pk"] == row["address_pk"]]
+            return {**(address[0] if address else {}), **row}
     return None
 
 
@@ -263,7 +263,7 @@ def test_a_password_is_written_once_and_shows_nowhere(release: str) -> None:
 def test_short_secrets_damage_nothing(secret: str) -> None:
     ids = ["CP-1234", "steve-1", "admin", "1234", "steve"]
     with running_simulator(release="3.14.1", environ={"AUTH_USER": "admin", "AUTH_PASSWORD": secret}) as steve:
-        options = {"url": steve.url, "username": "admin", "password": secret}
+        options: dict[str, Any] = {"url": steve.url, "username": "admin", "password": secret}
         done = result_of(module, charge_box_id=ids, description=f"of {secret}", **options)
         refused = result_of(module, charge_box_id=["(1234)", "NEW"], auth_password=secret, **options)
         wrong = result_of(module, charge_box_id=ids, **{**options, "password": f"{secret}-x"})
@@ -405,7 +405,7 @@ def newest() -> Iterator[Running]:
 HOSTILE = st.text(
     st.one_of(
         st.sampled_from("<>&\"'`=/()%_,;+#?\\\u202e\u200b\u00a0\x00\x01\x1f\x7f\x85\u2028\u00df\ufb01\U0001f50c"),
-        st.characters(exclude_categories=("Cs",), exclude_characters="\r\n"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"),
     ),
     min_size=1,
     max_size=40,
@@ -419,7 +419,7 @@ HOSTILE = st.text(
 @example(identifier="{{ lookup('pipe', 'id') }}")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_hostile_ids_are_registered_exactly_or_refused_by_name(newest: Running, identifier: str) -> None:
-    fold = _chargebox_plan.folded(identifier)
+    fold = _ids.folded(identifier)
     if not fold or "\x00" in identifier:
         return
     keys = {row["charge_box_pk"] for row in tables(newest)["charge_box"]}

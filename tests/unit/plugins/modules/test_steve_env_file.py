@@ -290,7 +290,7 @@ def test_a_full_disk_changes_nothing_and_is_named(
     before = path.read_bytes()
     for allowed in range(3):
         with monkeypatch.context() as patched:
-            patched.setattr(_transaction.os, step, full_after(step, allowed))
+            patched.setattr(os, step, full_after(step, allowed))
             result = run(path, keys={"A": "1"}, state_dir=str(state))
         if not result.get("failed"):
             run(path, state="restored", state_dir=str(state))
@@ -312,7 +312,7 @@ def test_a_disk_that_fails_after_the_file_was_replaced_keeps_the_old_one(
         real(descriptor)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_transaction.os, "fsync", broken)
+        patched.setattr(os, "fsync", broken)
         result = run(path, keys={"AUTH_PASSWORD": "new"}, state_dir=str(state))
     assert result["failed"] is True and "Input/output error" in result["msg"]
     assert "Nothing was changed" not in result["msg"] and str(state) in result["msg"]

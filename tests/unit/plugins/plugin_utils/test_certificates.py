@@ -15,7 +15,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils import _certificat
 from ansible_collections.chargeops.steve.plugins.plugin_utils._certificates import dns_matches
 from ansible_collections.chargeops.steve.plugins.plugin_utils._chains import Host, Judgement, judge
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -279,7 +279,7 @@ def test_names_and_addresses(host: str, names: list[str], expected: bool) -> Non
 
 def test_a_common_name_alone_does_not_count_and_is_mentioned() -> None:
     root = authority("Root")
-    leaf = certificates._issue(NAME, root, certificates.ec.generate_private_key(certificates.ec.SECP256R1()))
+    leaf = certificates._issue(NAME, root, ec.generate_private_key(ec.SECP256R1()))
     found = look([leaf.der], root)
     assert statuses(found) == {"named": "fail"}
     assert "common name would match" in found.named.sentence and "no name at all" in found.named.sentence

@@ -183,7 +183,7 @@ def listening(*places: str, port: int = 8180) -> dict[str, Any]:
 
 
 def outside(endpoint: dict[str, Any] | None = None) -> dict[str, Any]:
-    rows = None if endpoint is None else []
+    rows: list[dict[str, Any]] | None = None if endpoint is None else []
     seen = observation(probes=[probe("public", "charger-net", endpoint=endpoint, rows=rows, url=PUBLIC)])
     return seen | {"vantage": "charger-net"}
 

@@ -179,7 +179,7 @@ def test_boxes_that_were_not_seen_or_not_asked_about_are_skipped(name: str) -> N
 
 def test_what_explains_a_box_blocks_it() -> None:
     wall = {"id": "CP-1", "pk": 1, "registration_status": "pending"}
-    admin = {"registered": [wall], "unknown": [], "sessions": []}
+    admin: dict[str, Any] = {"registered": [wall], "unknown": [], "sessions": []}
     part = {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": admin}
     found, statuses, _findings = judge(up(PENDING, admin=part))
     assert (found, statuses["boot-not-accepted"]) == (["charge-box-pending"], "blocked")

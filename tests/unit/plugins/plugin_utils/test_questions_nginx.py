@@ -179,7 +179,7 @@ def test_without_a_running_nginx_nothing_is_said_about_loading(run: dict[str, An
 RESOLVING = location(
     "resolver 127.0.0.11;", "set $app app:8180;", "proxy_pass http://$app;", *without("proxy_pass")
 )  # fmt: skip
-NETWORK = {"networks": {"net": "172.18.0.5"}, "started_at": "2026-11-23T00:30:00Z"}
+NETWORK: dict[str, Any] = {"networks": {"net": "172.18.0.5"}, "started_at": "2026-11-23T00:30:00Z"}
 
 
 def test_nginxs_own_log_proves_a_stale_address() -> None:

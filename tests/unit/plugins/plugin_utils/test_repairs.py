@@ -30,7 +30,7 @@ def listed(*ids: str, error: str | None = None) -> dict[str, Any]:
     """SteVe's list of sessions."""
     registered = [registered_box("CP-1")]
     sessions = [{"id": id, "connected_since": "2026-11-23T01:00:00Z", "version": "1.6"} for id in ids]
-    data = {"registered": registered, "unknown": [], "sessions": sessions, "sessions_error": error}
+    data: dict[str, Any] = {"registered": registered, "unknown": [], "sessions": sessions, "sessions_error": error}
     data["active_transactions"] = len(ids) // 2
     return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
 
