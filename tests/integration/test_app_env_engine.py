@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils._env_edit import Wish, ensure
 
+from tests import certificates
 from tests.integration.fake_docker import FakeDocker
+from tests.integration.local_nginx import LocalNginx
 from tests.integration.playbook import Run, local_host, playbook
 from tests.simulator import Running, running_simulator
 
@@ -194,3 +196,44 @@ def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDo
     assert "the app was recreated with it, and SteVe answers" in said, done.output
     assert "nginx was not reloaded" in said and "kill(7, 1) failed" in said and "either" not in said
     assert docker.env_file.read_text() == OLD == docker.state["runs_with"]
+
+
+# -- SteVe behind TLS ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def private(steve: Running, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """SteVe behind TLS with a certificate of a private authority: base URL, and the file of the authority."""
+    made = certificates.family("localhost")
+    certificate, key = certificates.written(tmp_path, made.leaf, made.intermediate)
+    (tmp_path / "ca.pem").write_text(made.root.pem)
+    front = LocalNginx(tmp_path / "etc")
+    (front.sites / "site.conf").write_text(
+        f"server {{ listen 127.0.0.1:{front.port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};"
+        f" location / {{ proxy_pass http://127.0.0.1:{steve.port}; proxy_set_header Host $http_host; }} }}\n"
+    )
+    front.start()
+    yield f"https://localhost:{front.port}/steve", str(tmp_path / "ca.pem")
+    front.stop()
+
+
+def test_an_authority_of_the_operator_s_own_is_believed_throughout(
+    docker: FakeDocker, private: tuple[str, str]
+) -> None:
+    url, authority = private
+    options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 30}
+    credentials = {"steve_admin_username": "admin", "steve_admin_password": "1234"}
+    done = run(docker, url, app_env_keys={"NEW": "1"}, app_env_ca_path=authority, **options, **credentials)
+    assert done.code == 0, done.output
+    assert docker.state["generation"] == 2 and "connected now: 0" in done.output
+
+
+def test_a_certificate_that_the_host_refuses_is_said_before_anything_is_done(
+    docker: FakeDocker, private: tuple[str, str]
+) -> None:
+    url, _authority = private
+    options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 30}
+    done = run(docker, url, app_env_keys={"NEW": "1"}, **options)
+    assert done.code != 0
+    assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1, done.output
+    assert "certificate" in done.output and "app_env_ca_path" in done.output and "Nothing was changed" in done.output
