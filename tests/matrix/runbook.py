@@ -70,10 +70,11 @@ def collect(stack: Stack, host: Mapping[str, Any], vantage: bool) -> dict[str, A
     user = str(host.get("steve_admin_username") or "admin")
     password = str(host.get("steve_admin_password") or "")
     boxes = charge_boxes(host)
-    compose = host.get("steve_project_dir") not in ("", None)
+    directory = str(host.get("steve_project_dir") or "")
+    app = str(host.get("steve_app_service") or "app")
     answers: dict[str, Any] = {
-        "ps": _ps(stack) if compose else None,
-        "logs": _logs(stack, str(host.get("steve_app_service") or "app")) if compose else None,
+        "ps": _ps(stack, directory) if directory else None,
+        "logs": _logs(stack, directory, app) if directory else None,
         "home": _curl(stack, False, "-m", "2", "-u", f"{user}:{password}", f"{url}/manager/home") if password else None,
         "list": _listed(stack, url, user, password, boxes) if password else None,
         "handshake": _handshakes(stack, public, boxes, vantage) if public else None,
@@ -87,7 +88,8 @@ def collect(stack: Stack, host: Mapping[str, Any], vantage: bool) -> dict[str, A
 def charge_boxes(host: Mapping[str, Any]) -> list[str]:
     """The ids in question: the one that is asked about, else all that are listed."""
     single = host.get("steve_charge_box_id")
-    return [str(single)] if single else [str(item) for item in host.get("steve_charge_boxes") or []]
+    listed = [single] if single else host.get("steve_charge_boxes") or []
+    return [str(item["charge_box_id"] if isinstance(item, Mapping) else item) for item in listed]
 
 
 def _ran(stack: Stack, script: str, *words: str) -> tuple[int, str]:
@@ -96,14 +98,15 @@ def _ran(stack: Stack, script: str, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def _ps(stack: Stack) -> dict[str, str] | None:
+def _ps(stack: Stack, directory: str) -> dict[str, Any]:
     """State of every service that ``docker compose ps`` lists; those that ended are not among them."""
-    code, text = _ran(stack, "docker compose ps --format '{{.Service}} {{.State}}'")
-    return None if code else dict(sorted(line.split(maxsplit=1) for line in text.splitlines() if " " in line))
+    code, text = _ran(stack, "cd \"$1\" && docker compose ps --format '{{.Service}} {{.State}}'", directory)
+    return {"exit": code, "states": dict(sorted(line.split(maxsplit=1) for line in text.splitlines() if " " in line))}
 
 
-def _logs(stack: Stack, app: str) -> str | None:
-    code, text = _ran(stack, 'docker compose logs --no-color --no-log-prefix "$1" --tail=200 2>&1', app)
+def _logs(stack: Stack, directory: str, app: str) -> str | None:
+    script = 'cd "$1" && docker compose logs --no-color --no-log-prefix "$2" --tail=200 2>&1'
+    code, text = _ran(stack, script, directory, app)
     return None if code else seen_in_log(text)
 
 
@@ -200,10 +203,10 @@ def reading(answers: Mapping[str, Any], kindly: bool = False) -> Reading:
         kindly: leave out what it is known to say of every healthy SteVe: that no 200 in step 1b is an illness (true of
             3.4 only), and that a 401 in step 6 is a wrong value (no release reads Bearer).
     """
-    broken = _step_1a(answers)
+    broken, _others = _step_1a(answers)
     if broken:
         # "Not a charger problem: fix SteVe first."
-        return Reading(frozenset({broken}))
+        return Reading(frozenset(broken))
     told = [step(_without_habits(answers) if kindly else answers) for step in _STEPS]
     return Reading(
         frozenset(name for named, _others in told for name in named),
@@ -214,21 +217,24 @@ def reading(answers: Mapping[str, Any], kindly: bool = False) -> Reading:
 def _without_habits(answers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The answers without those that healthy releases give as well."""
     home = answers.get("home") or {}
-    return {**answers, "webapi": None, "home": None if home.get("status") in (302, 401) else answers.get("home")}
+    return {**answers, "webapi": None, "home": None if home.get("status") == 302 else answers.get("home")}
 
 
 _Said = tuple[set[str], list[str]]
 
 
-def _step_1a(answers: Mapping[str, Any]) -> str | None:
+def _step_1a(answers: Mapping[str, Any]) -> _Said:
     """A clean Jetty start is wanted; a container that restarts is to be mended first."""
-    states = answers.get("ps")
-    if states is None:
-        return None
-    state = states.get("app")
+    listed = answers.get("ps")
+    if listed is None:
+        return set(), []
+    if listed["exit"]:
+        return set(), ["step 1a: no list of containers"]
+    state = listed["states"].get("app")
     if state != "running":
-        return "app-restarting" if state == "restarting" else "app-not-running"
-    return {"gave up": "app-failed-to-start", "starting": "app-starting"}.get(answers.get("logs") or "")
+        return {"app-restarting" if state == "restarting" else "app-not-running"}, []
+    named = {"gave up": "app-failed-to-start", "starting": "app-starting"}.get(answers.get("logs") or "")
+    return {named} if named else set(), []
 
 
 def _step_1b(answers: Mapping[str, Any]) -> _Said:
@@ -295,7 +301,7 @@ def _step_6(answers: Mapping[str, Any]) -> _Said:
     return ({"webapi-refused"} if api and api["status"] == 401 else set()), []
 
 
-_STEPS = (_step_1b, _step_2, _step_3, _step_5a, _step_6)
+_STEPS = (_step_1a, _step_1b, _step_2, _step_3, _step_5a, _step_6)
 
 
 def location_block(text: str) -> str | None:

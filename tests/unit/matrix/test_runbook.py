@@ -32,7 +32,7 @@ def curl(status: int | None = 200, exit: int = 0, redirect: str = "") -> dict[st
 
 #: What a healthy 3.4 answers: the release that the runbook was written for.
 HEALTHY: dict[str, Any] = {
-    "ps": {"app": "running", "db": "running"},
+    "ps": {"exit": 0, "states": {"app": "running", "db": "running"}},
     "logs": "started",
     "home": curl(),
     "list": {"refused": False, "shown": {"CP1": True}},
@@ -40,6 +40,10 @@ HEALTHY: dict[str, Any] = {
     "nginx": GOOD_SITE,
     "webapi": curl(404),
 }
+
+
+def ps(**states: str) -> dict[str, Any]:
+    return {"ps": {"exit": 0, "states": states}}
 
 
 def site(*without: str, path: str = "/steve/websocket/", extra: str = "") -> str:
@@ -53,9 +57,9 @@ def test_a_healthy_installation_of_the_runbooks_own_release_is_healthy() -> None
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"ps": {"app": "restarting"}}, {"app-restarting"}),
-        ({"ps": {"db": "running"}}, {"app-not-running"}),
-        ({"ps": {"app": "paused"}}, {"app-not-running"}),
+        (ps(app="restarting"), {"app-restarting"}),
+        (ps(db="running"), {"app-not-running"}),
+        (ps(app="paused"), {"app-not-running"}),
         ({"logs": "gave up"}, {"app-failed-to-start"}),
         ({"logs": "starting"}, {"app-starting"}),
         ({"logs": "no start"}, set()),
@@ -87,6 +91,7 @@ def test_each_step_names_what_its_words_stand_for(changed: dict[str, Any], named
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
+        ({"ps": {"exit": 14, "states": {}}}, "step 1a: no list of containers"),
         ({"home": curl(500)}, "step 1b: 500"),
         ({"home": curl(None, 7)}, "step 1b: curl ended with 7"),
         ({"list": {"refused": False, "shown": None}}, "step 2: no page"),
@@ -99,7 +104,7 @@ def test_what_the_runbook_has_no_word_for_is_told_and_names_nothing(changed: dic
 
 
 def test_steve_is_mended_first() -> None:
-    answers = HEALTHY | {"ps": {"app": "restarting"}, "handshake": {"CP1": curl(None, 7)}, "webapi": curl(401)}
+    answers = HEALTHY | ps(app="restarting") | {"handshake": {"CP1": curl(None, 7)}, "webapi": curl(401)}
     assert read(answers) == {"app-restarting"}
 
 
@@ -111,6 +116,7 @@ def test_read_kindly_a_healthy_later_release_is_not_held_ill() -> None:
     later = HEALTHY | {"home": curl(302, redirect="/steve/manager/signin"), "webapi": curl(401)}
     assert read(later) == {"admin-login-refused", "webapi-refused"}
     assert reading(later, kindly=True) == Reading(frozenset())
+    assert reading(HEALTHY | {"home": curl(401)}, kindly=True).named == {"admin-login-refused"}, "3.4 means it"
     ill = later | {"home": curl(None, 28), "handshake": {"CP1": curl(404)}}
     told = ("step 1b: curl ended with 28",)
     assert reading(ill, kindly=True) == Reading(frozenset({"charge-box-unregistered"}), told)
@@ -159,4 +165,5 @@ def test_a_timeout_is_to_be_well_above_a_minute(value: str, short: bool) -> None
 def test_the_id_in_question_is_asked_for_before_those_that_are_listed() -> None:
     assert charge_boxes({"steve_charge_boxes": ["A", "B"]}) == ["A", "B"]
     assert charge_boxes({"steve_charge_boxes": ["A", "B"], "steve_charge_box_id": "C"}) == ["C"]
+    assert charge_boxes({"steve_charge_boxes": [{"charge_box_id": "A", "auth_password": "x"}]}) == ["A"]
     assert charge_boxes({}) == []
