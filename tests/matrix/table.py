@@ -40,8 +40,8 @@ Written by docs/generate.py from tests/matrix: change its rows or record them ag
 Each row breaks an installation in one or two ways, on purpose, and says what `chargeops.steve.diagnose` has to name:
 exactly these root causes and warnings, each on its hop, and nothing beside them. Rows are data: a fault in
 [tests/matrix/rows.yml](../tests/matrix/rows.yml) says how it is brought about, undone and repaired, a row names one or
-two faults and the releases. To add one: write it there, record it (`python3 tests/bootstrap.py dev -m tests.matrix
---help` says how; it needs Docker), then `make docs`.
+two faults and the releases. To add one: write it there, run `python3 tests/bootstrap.py dev -m tests.matrix record
+NAME` (it needs Docker), then `make docs`, and commit the recording with it.
 """
 
 MEASURED = """\
@@ -50,8 +50,8 @@ MEASURED = """\
 * The SteVe is a **simulator** (tests/simulator) that plays the named release; it is held to answers that were recorded
   from real servers (tests/contract). nginx, MariaDB, Docker with compose, the network and the live charger are real.
 * A row is recorded while it runs: what the modules saw, and what the runbook's commands answered at the same time. The
-  figures here are those recordings judged by the analyser, which `make test` does with every row. Twelve rows run
-  live, with the repair and the second diagnosis, in `make test`, and all of them in `make test-all`.
+  figures here are those recordings judged by the analyser, which `make test` does with every row. The rows marked
+  *live* also run live in `make test`, with repair, second repair and undoing, and all rows do in `make test-all`.
 * The rows were written by those who wrote the analyser, and a row that it judged wrongly was a defect that was mended.
   So 100 % says that nothing here fell back, not that every fault in the world is named. Findings that have no row are
   listed at the end, each with the reason and the test that stands for it.
@@ -185,8 +185,8 @@ def _summary(found: Sequence[Line]) -> str:
     text = (
         f"## Summary\n\n{len(found)} rows, {pairs} of them with two faults at once, on {len(releases)} releases "
         f"({', '.join(releases)}); {len(listed)} of {len(BY_ID)} findings are expected by at least one row, {live} "
-        f"rows are among those that run live in `make test`. A diagnosis took {each:.1f} s on average (several hosts "
-        f"at once on a machine of two cores), the runbook's commands {by_hand:.1f} s without the person.\n"
+        f"rows run live in `make test` as well. Looking at a host took {each:.1f} s on average (several at once on a "
+        f"machine of two cores), the runbook's commands {by_hand:.1f} s without the person who reads them.\n"
     )
     groups: list[tuple[str, Callable[[Line], bool]]] = [("**all rows**", lambda one: True)]
     groups += [(release, lambda one, release=release: one.row.release == release) for release in releases]  # type: ignore[misc]
@@ -233,8 +233,8 @@ def _rows(found: Sequence[Line]) -> str:
         "## Rows\n\n"
         "*Expected* is what has to be named (`finding@hop`). **Bold** in the other columns was not expected, ~~struck "
         "out~~ was expected and not named; *=* is exactly what was expected. The runbook's column is as written; in "
-        "brackets is what it saw and has no word for. Seconds are those of the diagnosis and of the runbook's "
-        "commands.\n\n"
+        "brackets is what it saw and has no word for. Seconds are those that the diagnosis looked at the host, and "
+        "those of the runbook's commands.\n\n"
         "| row | expected | chargeops.steve | explained by it | runbook | repaired by | seconds |\n"
         "|---|---|---|---|---|---|---:|\n"
     )
@@ -247,7 +247,7 @@ def _row(one: Line) -> str:
     seconds = f"{one.seconds[0]:.1f} s / {one.seconds[1]:.1f} s"
     told = _said(one.literal) + (f" ({', '.join(one.unexplained)})" if one.unexplained else "")
     cells = [
-        row.name, ", ".join(sorted(one.ours.wanted)) or "nothing", _said(one.ours), blocked, told,
+        row.name + (" *live*" if row.quick else ""), ", ".join(sorted(one.ours.wanted)) or "nothing", _said(one.ours), blocked, told,
         row.repaired_by or "-", seconds,
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
