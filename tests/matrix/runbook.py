@@ -268,7 +268,8 @@ def _step_3(answers: Mapping[str, Any]) -> _Said:
         known = {404: "charge-box-unregistered", 400: "subprotocol-unsupported"}.get(status)
         if status is None:
             # curl: 6 the name does not resolve ("wrong host"), 7 refused, 28 timeout.
-            known = {6: "dns-unresolvable", 7: "tcp-refused", 28: "tcp-timeout"}.get(code)
+            timeout = "http-timeout" if answer["connected"] else "tcp-timeout"
+            known = {6: "dns-unresolvable", 7: "tcp-refused", 28: timeout}.get(code)
         if known:
             named.add(known)
         else:

@@ -243,11 +243,12 @@ def _rows(found: Sequence[Line]) -> str:
 
 def _row(one: Line) -> str:
     row = one.row
+    name = row.name + (" *live*" if row.quick else "")
     blocked = ", ".join(sorted(row.blocked & one.blocked)) or "-"
     seconds = f"{one.seconds[0]:.1f} s / {one.seconds[1]:.1f} s"
     told = _said(one.literal) + (f" ({', '.join(one.unexplained)})" if one.unexplained else "")
     cells = [
-        row.name + (" *live*" if row.quick else ""), ", ".join(sorted(one.ours.wanted)) or "nothing", _said(one.ours), blocked, told,
+        name, ", ".join(sorted(one.ours.wanted)) or "nothing", _said(one.ours), blocked, told,
         row.repaired_by or "-", seconds,
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
