@@ -21,14 +21,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tests.integration.playbook import Run, local_host, playbook
-from tests.matrix import recording
+from tests.matrix import recording, runbook
 from tests.matrix.rows import MEND, RECORDED, Cause, Row, faults, vantage, variables
 from tests.matrix.steps import Bench, boots
+from tests.stack.engine import client_env
 from tests.stack.project import Stack
 from tests.stack.shell import ROOT, StackError, say
 
@@ -60,14 +60,16 @@ class Outcome:
 
 
 def run(
-    rows: Sequence[Row], stacks: Sequence[Stack], record: bool = False, tell: Callable[[Outcome], None] | None = None
-) -> list[Outcome]:
+    rows: Sequence[Row], stacks: Sequence[Stack], record: bool = False, repair: bool = True,
+    tell: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:  # fmt: skip
     """Run rows on stacks; each release and mode that a row asks for has to be among them.
 
     Args:
         rows: what to run.
         stacks: healthy ones; they are healthy again afterwards, or the outcome says so.
         record: write tests/matrix/recorded.
+        repair: repair what a role repairs; a recording does not need it.
         tell: called with each outcome as soon as it stands.
 
     Returns:
@@ -78,7 +80,7 @@ def run(
     try:
         for number, wave in enumerate(waves(rows, stacks), 1):
             say(f"wave {number}: {', '.join(row.name for row, _stack in wave)}")
-            done = Wave(wave, reports / str(number), record).run()
+            done = Wave(wave, reports / str(number), record, repair).run()
             for outcome in done:
                 if tell:
                     tell(outcome)
@@ -107,10 +109,10 @@ def waves(rows: Sequence[Row], stacks: Sequence[Stack]) -> Iterator[list[tuple[R
 class Wave:
     """One row on each of some stacks, from the injection to the undoing."""
 
-    def __init__(self, rows: Sequence[tuple[Row, Stack]], reports: Path, record: bool) -> None:
+    def __init__(self, rows: Sequence[tuple[Row, Stack]], reports: Path, record: bool, repair: bool) -> None:
         self.benches = {stack.name: (row, Bench(stack)) for row, stack in rows}
         self.outcomes = {stack.name: Outcome(row) for row, stack in rows}
-        self.reports, self.record = reports, record
+        self.reports, self.record, self.repair = reports, record, repair
 
     def run(self) -> list[Outcome]:
         """Run it; whatever happens the stacks are mended."""
@@ -119,9 +121,9 @@ class Wave:
             alive = [name for name, outcome in self.outcomes.items() if outcome.ok]
             if alive:
                 self._diagnose(alive)
-                repaired = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
-                if repaired:
-                    self._repair(repaired)
+                ill = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
+                if ill and self.repair:
+                    self._repair(ill)
         except BaseException:
             for _row, bench in self.benches.values():
                 bench.end()
@@ -221,7 +223,8 @@ class Wave:
             outcome = self.outcomes[name]
             outcome.seconds["repair"] = seconds
             if left := causes(first.findings, name):
-                outcome.problems.append(f"after the repair there is still {sorted(map(str, left))}: {_said(first, name)}")
+                text = f"after the repair there is still {sorted(map(str, left))}: {_said(first, name)}"
+                outcome.problems.append(text)
             if not first.recap.get(name, {}).get("changed"):
                 outcome.problems.append("the repair changed nothing")
             if again.recap.get(name, {}).get("changed") != 0 or causes(again.findings, name):
@@ -232,7 +235,6 @@ class Wave:
     # -- recordings --------------------------------------------------------------------------------------------
 
     def _record(self, run: Run, seconds: float, names: Sequence[str]) -> None:
-        collect = _collector()
         inventory = self._inventory(names)["all"]["children"]["steve"]["hosts"]
         documents = [
             json.loads(file.read_text(encoding="utf-8"))
@@ -243,7 +245,7 @@ class Wave:
             row, bench = self.benches[name]
             mine = [document for document in documents if document["host"] == name]
             started = time.monotonic()
-            answers = collect(bench.stack, inventory[name], vantage(row) is not None) if collect else {}
+            answers = runbook.collect(bench.stack, inventory[name], vantage(row) is not None)
             took = {
                 "diagnose": round(sum(item.get("duration_s") or 0.0 for item in mine), 1),
                 "wave": round(seconds, 1),
@@ -299,15 +301,6 @@ def where(bench: Bench) -> recording.Place:
     )  # fmt: skip
 
 
-def _collector() -> Callable[[Stack, Mapping[str, Any], bool], dict[str, Any]] | None:
-    """What runs the runbook's own commands, where it is there."""
-    try:
-        found: Callable[[Stack, Mapping[str, Any], bool], dict[str, Any]] = import_module("tests.matrix.runbook").collect
-    except ModuleNotFoundError:
-        return None
-    return found
-
-
 def _said(run: Run, host: str) -> str:
     """The last sentences of a run about a host."""
     lines = [line for line in run.output.splitlines() if f"[{host}]" in line and ("fatal" in line or "failed" in line)]
@@ -315,5 +308,7 @@ def _said(run: Run, host: str) -> str:
 
 
 def environment() -> None:
-    """Modules by way of the connection itself: two processes in the target instead of five for each task."""
+    """For Ansible: modules by way of the connection itself (two processes in the target instead of five for each task),
+    and the docker client that is used here for hosts that are this machine."""
     os.environ.setdefault("ANSIBLE_PIPELINING", "1")
+    os.environ.update(client_env())
