@@ -54,10 +54,11 @@ def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
             tags = images.ensure(engine)
             counts = Counter((row.release, row.mode) for row in chosen)
             stacks = [
-                life.enter_context(Stack(engine, tags, release=release, mode=mode))
+                Stack(engine, tags, release=release, mode=mode)
                 for (release, mode), count in sorted(counts.items())
                 for _index in range(stacks_for(count, len(chosen), options.stacks))
             ]
+            live.bring_up(stacks, life)
             up = time.monotonic() - started
             record = options.command == "record"
             outcomes = live.run(chosen, stacks, record, not options.no_repair, tell)

@@ -38,9 +38,9 @@ def outcomes() -> Iterator[dict[str, live.Outcome]]:
             names = [first, *(path.name for path in sorted(cleanup.STACKS.glob(f"{first}-[0-9]")))]
             stacks = [Stack.load(there, tags, name) for name in names]
             wanted = {(row.release, row.mode) for row in ROWS} - {(stack.release, stack.mode) for stack in stacks}
-            stacks += [
-                life.enter_context(Stack(there, tags, release=release, mode=mode)) for release, mode in sorted(wanted)
-            ]
+            more = [Stack(there, tags, release=release, mode=mode) for release, mode in sorted(wanted)]
+            live.bring_up(more, life)
+            stacks += more
             chosen = {(row.release, row.mode) for row in ROWS}
             used = [stack for stack in stacks if (stack.release, stack.mode) in chosen]
             yield {outcome.row.name: outcome for outcome in live.run(ROWS, used)}
