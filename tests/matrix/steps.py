@@ -46,7 +46,9 @@ from datetime import timedelta
 from typing import Any
 
 import websockets
-from ocpp.v16 import ChargePoint, call
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call, call_result
+from ocpp.v16.enums import Action
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -386,6 +388,14 @@ def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) 
         time.sleep(0.2)
 
 
+class _Station(ChargePoint):  # type: ignore[misc]
+    """A station with nothing to tell about its configuration, which SteVe asks for at once."""
+
+    @on(Action.get_configuration)  # type: ignore[untyped-decorator]
+    def _get_configuration(self, **_key: Any) -> Any:
+        return call_result.GetConfiguration(configuration_key=[], unknown_key=[])
+
+
 def boots(stack: Stack, charge_box_id: str = "LIVE1", *, seconds: float = 20.0) -> str | None:
     """Let a station of the library ``ocpp`` boot through nginx; None when SteVe accepted it, else what happened."""
     end, seen = time.monotonic() + seconds, "nothing"
@@ -403,7 +413,7 @@ def boots(stack: Stack, charge_box_id: str = "LIVE1", *, seconds: float = 20.0) 
 
 async def _boot(url: str, charge_box_id: str) -> str:
     async with websockets.connect(url, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as connection:
-        station = ChargePoint(charge_box_id, connection)
+        station = _Station(charge_box_id, connection)
         listening = asyncio.create_task(station.start())
         try:
             boot = call.BootNotification(charge_point_model="Matrix", charge_point_vendor="chargeops")
