@@ -254,7 +254,7 @@ class Wave:
             row, bench = self.benches[name]
             mine = [document for document in documents if document["host"] == name]
             started = time.monotonic()
-            answers = runbook.collect(bench.stack, inventory[name], vantage(row) is not None)
+            answers = runbook.collect(bench.stack, inventory[name], vantage(row) == "outside")
             took = {
                 "diagnose": round(sum(item.get("duration_s") or 0.0 for item in mine), 1),
                 "wave": round(seconds, 1),

@@ -22,7 +22,7 @@ from tests.stack import cleanup, engine, images
 from tests.stack.fixtures import _interrupt
 from tests.stack.project import Stack
 
-ROWS = rows.select([os.environ.get("STEVE_MATRIX") or "quick"])
+ROWS = rows.select((os.environ.get("STEVE_MATRIX") or "quick").split())
 
 
 @pytest.fixture(scope="module")
