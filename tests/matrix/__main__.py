@@ -10,7 +10,6 @@ import argparse
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -52,11 +51,9 @@ def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
             engine = life.enter_context(running())
             cleanup.sweep(engine, cleanup.owner_is_dead)
             tags = images.ensure(engine)
-            counts = Counter((row.release, row.mode) for row in chosen)
             stacks = [
                 Stack(engine, tags, release=release, mode=mode)
-                for (release, mode), count in sorted(counts.items())
-                for _index in range(stacks_for(count, len(chosen), options.stacks))
+                for release, mode in live.kinds(chosen, options.stacks).elements()
             ]
             live.bring_up(stacks, life)
             up = time.monotonic() - started
@@ -75,11 +72,6 @@ def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
 def tell(outcome: live.Outcome) -> None:
     """Print an outcome as soon as it stands."""
     print(outcome.line(), flush=True)
-
-
-def stacks_for(count: int, all_rows: int, at_most: int) -> int:
-    """How many stacks of a kind: as many as its share of the rows wants, one at least."""
-    return max(1, min(count, round(at_most * count / all_rows)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -29,7 +30,7 @@ from tests.matrix import recording, runbook
 from tests.matrix.rows import MEND, RECORDED, Cause, Row, faults, vantage, variables
 from tests.matrix.steps import Bench, boots
 from tests.stack.engine import client_env
-from tests.stack.project import Stack
+from tests.stack.project import Mode, Stack
 from tests.stack.shell import ROOT, StackError, say
 
 #: For every run: an operator who waits no longer than needed, and allows the restart that a repair needs.
@@ -314,6 +315,12 @@ def _said(run: Run, host: str) -> str:
     """The last sentences of a run about a host."""
     lines = [line for line in run.output.splitlines() if f"[{host}]" in line and ("fatal" in line or "failed" in line)]
     return " ".join(lines)[-1500:]
+
+
+def kinds(rows: Sequence[Row], at_most: int) -> Counter[tuple[str, Mode]]:
+    """How many stacks of each release and mode to run rows on: by their share of the rows, and one at least."""
+    counts = Counter((row.release, row.mode) for row in rows)
+    return Counter({kind: max(1, min(count, round(at_most * count / len(rows)))) for kind, count in counts.items()})
 
 
 def bring_up(stacks: Sequence[Stack], life: ExitStack) -> None:
