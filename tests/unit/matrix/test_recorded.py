@@ -42,6 +42,11 @@ def test_every_row_has_a_recording_and_every_recording_a_row() -> None:
     assert sorted(files - ALL) == [], "no row is called so: remove them"
 
 
+def test_every_recording_holds_what_the_runbook_was_answered() -> None:
+    names = {"ps", "logs", "home", "list", "handshake", "nginx", "webapi"}
+    assert sorted(key for key in ROWS if set(recorded(key)["runbook"]) != names) == [], "record them again"
+
+
 @pytest.mark.parametrize("key", ROWS)
 def test_a_row_is_named_exactly(key: str) -> None:
     row, said = ROWS[key], judged(key)
