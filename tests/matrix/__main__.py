@@ -38,6 +38,9 @@ def main(argv: Sequence[str]) -> int:
     except StackError as error:
         print(f"tests.matrix: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("tests.matrix: interrupted; nothing stays behind", file=sys.stderr)
+        return 130
 
 
 def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
@@ -51,14 +54,14 @@ def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
             tags = images.ensure(engine)
             counts = Counter((row.release, row.mode) for row in chosen)
             stacks = [
-                life.enter_context(Stack(engine, tags, release=release, mode=mode))
+                Stack(engine, tags, release=release, mode=mode)
                 for (release, mode), count in sorted(counts.items())
                 for _index in range(stacks_for(count, len(chosen), options.stacks))
             ]
+            live.bring_up(stacks, life)
             up = time.monotonic() - started
-            outcomes = live.run(
-                chosen, stacks, options.command == "record", lambda outcome: print(outcome.line(), flush=True)
-            )
+            record = options.command == "record"
+            outcomes = live.run(chosen, stacks, record, not options.no_repair, tell)
     finally:
         signal.signal(signal.SIGTERM, before)
     missed = [outcome for outcome in outcomes if not outcome.ok]
@@ -67,6 +70,11 @@ def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
         f"({up:.0f} s of them to bring {len(stacks)} stacks up)"
     )
     return 1 if missed else 0
+
+
+def tell(outcome: live.Outcome) -> None:
+    """Print an outcome as soon as it stands."""
+    print(outcome.line(), flush=True)
 
 
 def stacks_for(count: int, all_rows: int, at_most: int) -> int:
@@ -85,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("rows", nargs="*", help="quick, all (default), I/N (a part of all), or names")
         command.add_argument("--stacks", type=int, default=5, help="how many at once, about (default: %(default)s)")
+        command.add_argument("--no-repair", action="store_true", help="only diagnose; enough for a recording")
     return parser
 
 

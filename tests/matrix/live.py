@@ -19,21 +19,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tests.integration.playbook import Run, local_host, playbook
-from tests.matrix import recording
+from tests.matrix import recording, runbook
 from tests.matrix.rows import MEND, RECORDED, Cause, Row, faults, vantage, variables
 from tests.matrix.steps import Bench, boots
+from tests.stack.engine import client_env
 from tests.stack.project import Stack
 from tests.stack.shell import ROOT, StackError, say
 
 #: For every run: an operator who waits no longer than needed, and allows the restart that a repair needs.
 EXTRA = {"diagnose_timeout": 3, "steve_allow_restart": True}
+
+#: Passwords that rows and stacks use, as far as they are nobody's user name as well.
+SECRETS = (
+    "stack-admin", "webapi-secret", "wrong-4711", "changed-4711", "n3w-adm1n-pass", "kanarien-vogel", "another-value",
+)  # fmt: skip
 
 
 @dataclass
@@ -60,14 +65,16 @@ class Outcome:
 
 
 def run(
-    rows: Sequence[Row], stacks: Sequence[Stack], record: bool = False, tell: Callable[[Outcome], None] | None = None
-) -> list[Outcome]:
+    rows: Sequence[Row], stacks: Sequence[Stack], record: bool = False, repair: bool = True,
+    tell: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:  # fmt: skip
     """Run rows on stacks; each release and mode that a row asks for has to be among them.
 
     Args:
         rows: what to run.
         stacks: healthy ones; they are healthy again afterwards, or the outcome says so.
         record: write tests/matrix/recorded.
+        repair: repair what a role repairs; a recording does not need it.
         tell: called with each outcome as soon as it stands.
 
     Returns:
@@ -78,7 +85,7 @@ def run(
     try:
         for number, wave in enumerate(waves(rows, stacks), 1):
             say(f"wave {number}: {', '.join(row.name for row, _stack in wave)}")
-            done = Wave(wave, reports / str(number), record).run()
+            done = Wave(wave, reports / str(number), record, repair).run()
             for outcome in done:
                 if tell:
                     tell(outcome)
@@ -107,10 +114,10 @@ def waves(rows: Sequence[Row], stacks: Sequence[Stack]) -> Iterator[list[tuple[R
 class Wave:
     """One row on each of some stacks, from the injection to the undoing."""
 
-    def __init__(self, rows: Sequence[tuple[Row, Stack]], reports: Path, record: bool) -> None:
+    def __init__(self, rows: Sequence[tuple[Row, Stack]], reports: Path, record: bool, repair: bool) -> None:
         self.benches = {stack.name: (row, Bench(stack)) for row, stack in rows}
         self.outcomes = {stack.name: Outcome(row) for row, stack in rows}
-        self.reports, self.record = reports, record
+        self.reports, self.record, self.repair = reports, record, repair
 
     def run(self) -> list[Outcome]:
         """Run it; whatever happens the stacks are mended."""
@@ -119,9 +126,9 @@ class Wave:
             alive = [name for name, outcome in self.outcomes.items() if outcome.ok]
             if alive:
                 self._diagnose(alive)
-                repaired = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
-                if repaired:
-                    self._repair(repaired)
+                ill = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
+                if ill and self.repair:
+                    self._repair(ill)
         except BaseException:
             for _row, bench in self.benches.values():
                 bench.end()
@@ -208,6 +215,10 @@ class Wave:
             outcome.problems += judged(findings, name, row)
             if run.recap.get(name, {}).get("changed") != 0:
                 outcome.problems.append("the diagnosis says that it changed something")
+        told = run.output + json.dumps(findings)
+        if leaked := {secret for secret in SECRETS if secret in told}:
+            # Whose it is cannot be told from the output of all.
+            self.outcomes[names[0]].problems.append(f"a secret is shown: {sorted(leaked)}")
         if self.record:
             self._record(run, seconds, names)
 
@@ -221,7 +232,8 @@ class Wave:
             outcome = self.outcomes[name]
             outcome.seconds["repair"] = seconds
             if left := causes(first.findings, name):
-                outcome.problems.append(f"after the repair there is still {sorted(map(str, left))}: {_said(first, name)}")
+                text = f"after the repair there is still {sorted(map(str, left))}: {_said(first, name)}"
+                outcome.problems.append(text)
             if not first.recap.get(name, {}).get("changed"):
                 outcome.problems.append("the repair changed nothing")
             if again.recap.get(name, {}).get("changed") != 0 or causes(again.findings, name):
@@ -232,7 +244,6 @@ class Wave:
     # -- recordings --------------------------------------------------------------------------------------------
 
     def _record(self, run: Run, seconds: float, names: Sequence[str]) -> None:
-        collect = _collector()
         inventory = self._inventory(names)["all"]["children"]["steve"]["hosts"]
         documents = [
             json.loads(file.read_text(encoding="utf-8"))
@@ -243,7 +254,7 @@ class Wave:
             row, bench = self.benches[name]
             mine = [document for document in documents if document["host"] == name]
             started = time.monotonic()
-            answers = collect(bench.stack, inventory[name], vantage(row) is not None) if collect else {}
+            answers = runbook.collect(bench.stack, inventory[name], vantage(row) == "outside")
             took = {
                 "diagnose": round(sum(item.get("duration_s") or 0.0 for item in mine), 1),
                 "wave": round(seconds, 1),
@@ -299,21 +310,22 @@ def where(bench: Bench) -> recording.Place:
     )  # fmt: skip
 
 
-def _collector() -> Callable[[Stack, Mapping[str, Any], bool], dict[str, Any]] | None:
-    """What runs the runbook's own commands, where it is there."""
-    try:
-        found: Callable[[Stack, Mapping[str, Any], bool], dict[str, Any]] = import_module("tests.matrix.runbook").collect
-    except ModuleNotFoundError:
-        return None
-    return found
-
-
 def _said(run: Run, host: str) -> str:
     """The last sentences of a run about a host."""
     lines = [line for line in run.output.splitlines() if f"[{host}]" in line and ("fatal" in line or "failed" in line)]
     return " ".join(lines)[-1500:]
 
 
+def bring_up(stacks: Sequence[Stack], life: ExitStack) -> None:
+    """Bring stacks up, some at once; they are removed when ``life`` ends, and also when this fails."""
+    for stack in stacks:
+        life.callback(stack.down)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(Stack.up, stacks))
+
+
 def environment() -> None:
-    """Modules by way of the connection itself: two processes in the target instead of five for each task."""
+    """For Ansible: modules by way of the connection itself (two processes in the target instead of five for each task),
+    and the docker client that is used here for hosts that are this machine."""
     os.environ.setdefault("ANSIBLE_PIPELINING", "1")
+    os.environ.update(client_env())

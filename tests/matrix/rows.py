@@ -136,9 +136,9 @@ def variables(row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {"steve_charge_boxes": ["CP1"], "steve_probe_charge_box_id": "PROBE1"}
     for name in row.faults:
         for key, value in faults()[name].variables.items():
-            if isinstance(value, list) and isinstance(found.get(key), list) and value:
-                value = [*found[key], *(item for item in value if item not in found[key])]
-            found[key] = value
+            before = found.get(key)
+            joined = isinstance(before, list) and isinstance(value, list) and value
+            found[key] = [*before, *(item for item in value if item not in before)] if joined and before else value
     return found
 
 

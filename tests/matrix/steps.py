@@ -20,8 +20,8 @@ pause           seconds
 nginx           changes to the public site (see Site), written and loaded; ``good`` is the original again
 register        a charge box: ``{charge_box_id: …, status: …, profile: …, password: …}``
 unregister      a charge box's id
-sessions        ``{box: …, count: N, say: [boot, heartbeat]}``: sessions that end, one after the other; ``refused: true``
-                where SteVe lets none begin
+sessions        ``{box: …, count: N, say: [boot, heartbeat]}``: sessions that end, one after the other;
+                ``refused: true`` where SteVe lets none begin
 connected       ``{box: …, count: N, say: […], via: direct|proxy}``: sessions that stay open until the row is undone
 listener        ``silent`` (never answers) or ``full`` (its queue is full) on this machine, at ``@listener@``
 squatter        ``app``: another container takes the app's published port
@@ -32,6 +32,7 @@ moved           the app comes back with another address in the compose network
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -39,12 +40,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from websockets.exceptions import InvalidStatus
+import websockets
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call, call_result
+from ocpp.v16.enums import Action
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -221,7 +226,7 @@ class Bench:
     # -- nginx -------------------------------------------------------------------------------------------------
 
     def _nginx(self, change: Any) -> None:
-        given = {"good": True} if change == "good" else dict(change)
+        given: dict[str, Any] = {"good": True} if change == "good" else dict(change)
         reload = given.pop("reload", True)
         if given.pop("good", False):
             self.site = Site()
@@ -250,16 +255,16 @@ class Bench:
         stack, site = self.stack, self.site
         resolve = (stack.mode == "network") if site.resolve is None else site.resolve
         plain = ("upgrade", "connection", "timeouts")
-        pages = nginx.location("/", stack.upstream, resolve=resolve, without=plain) if site.pages is None else site.pages
-        socket_location = (
-            nginx.location(
-                "/steve/websocket/", site.upstream or stack.upstream, resolve=resolve and site.upstream is None,
-                without=site.without, extra=site.extra,
+        pages, for_sockets = site.pages, site.websocket
+        if pages is None:
+            pages = nginx.location("/", stack.upstream, resolve=resolve, without=plain)
+        if for_sockets is None:
+            there = site.upstream or stack.upstream
+            again = resolve and site.upstream is None
+            for_sockets = nginx.location(
+                "/steve/websocket/", there, resolve=again, without=site.without, extra=site.extra
             )
-            if site.websocket is None
-            else site.websocket
-        )  # fmt: skip
-        parts = [pages, socket_location] if site.only is None else [site.only]
+        parts = [pages, for_sockets] if site.only is None else [site.only]
         tls = [] if site.tls is None else self._tls(site.tls)
         listen = stack.listen if site.tls is None else f"{stack.listen} ssl"
         block = nginx.server(listen, *tls, *parts, name=PUBLIC_NAME)
@@ -271,7 +276,7 @@ class Bench:
         root = certificates.authority("Matrix Root")
         between = certificates.authority("Matrix Intermediate", root)
         chain = wanted.get("chain", "full")
-        dates = {key: now + timedelta(days=wanted[key]) for key in ("begins", "ends") if key in wanted}
+        dates: dict[str, Any] = {key: now + timedelta(days=wanted[key]) for key in ("begins", "ends") if key in wanted}
         names = wanted.get("names", [PUBLIC_NAME, "127.0.0.1"])
         leaf = certificates.server(None if chain == "self-signed" else between, *names, **dates)
         presented = [leaf, between] if chain == "full" else [leaf]
@@ -383,22 +388,38 @@ def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_S) 
         time.sleep(0.2)
 
 
+class _Station(ChargePoint):  # type: ignore[misc]
+    """A station with nothing to tell about its configuration, which SteVe asks for at once."""
+
+    @on(Action.get_configuration)  # type: ignore[untyped-decorator]
+    def _get_configuration(self, **_key: Any) -> Any:
+        return call_result.GetConfiguration(configuration_key=[], unknown_key=[])
+
+
 def boots(stack: Stack, charge_box_id: str = "LIVE1", *, seconds: float = 20.0) -> str | None:
-    """Let a station boot through nginx; None when SteVe accepted it, else what happened instead."""
-    end, seen = time.monotonic() + seconds, ""
+    """Let a station of the library ``ocpp`` boot through nginx; None when SteVe accepted it, else what happened."""
+    end, seen = time.monotonic() + seconds, "nothing"
     while time.monotonic() < end:
         try:
-            with connect(
-                f"{stack.proxy_ws_url}/{charge_box_id}", subprotocols=[Subprotocol("ocpp1.6")], proxy=None
-            ) as session:
-                session.send(MESSAGES["boot"])
-                # SteVe may ask something first (2 = CALL).
-                while (answer := json.loads(session.recv(10)))[0] == 2:
-                    pass
-            if answer[0] == 3 and answer[2]["status"] == "Accepted":
+            status = asyncio.run(_boot(f"{stack.proxy_ws_url}/{charge_box_id}", charge_box_id))
+            if status == "Accepted":
                 return None
-            seen = json.dumps(answer)
-        except (OSError, TimeoutError, InvalidStatus, EOFError, ValueError) as error:
+            seen = f"its boot is {status}"
+        except (OSError, TimeoutError, WebSocketException) as error:
             seen = type(error).__name__
         time.sleep(0.3)
     return seen
+
+
+async def _boot(url: str, charge_box_id: str) -> str:
+    async with websockets.connect(url, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as connection:
+        station = _Station(charge_box_id, connection)
+        listening = asyncio.create_task(station.start())
+        try:
+            boot = call.BootNotification(charge_point_model="Matrix", charge_point_vendor="chargeops")
+            async with asyncio.timeout(10):
+                return str((await station.call(boot)).status)
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError, WebSocketException):
+                await listening

@@ -16,6 +16,7 @@ import random
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -286,6 +287,23 @@ class Stack:
         self.compose(
             "up", "--detach", "--no-deps", "--wait", "--wait-timeout", str(int(timeout)), service, timeout=timeout + 30
         )
+
+    def mend(self, deadline_s: float = 60.0) -> None:
+        """Bring data base, app and nginx back. Raises StackError.
+
+        Compose gives up at once on a container that is still marked unhealthy, so it is asked again.
+        """
+        end = time.monotonic() + deadline_s
+        for service in ("db", "app"):
+            while True:
+                try:
+                    self.wait_healthy(service)
+                    break
+                except StackError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+        self.nginx(self.good_site())
 
     def control(self, method: str, **arguments: Any) -> Any:
         """Call the simulator's control port and return its result, e.g. ``control("set_fault", name="slow")``."""
