@@ -53,9 +53,9 @@ MEASURED = """\
 * A row is recorded while it runs: what the modules saw, and what the runbook's commands answered at the same time. The
   figures here are those recordings judged by the analyser, which `make test` does with every row. The rows marked
   *live* also run live in `make test`, with repair, second repair and undoing, and all rows do in `make test-all`.
-* The rows were written by those who wrote the analyser, and a row that it judged wrongly was a defect that was mended.
-  So 100 % says that nothing here fell back, not that every fault in the world is named. Findings that have no row are
-  listed at the end, each with the reason and the test that stands for it.
+* Rows and analyser grew together, and a row that was judged wrongly was a defect to mend. So 100 % says that nothing
+  here fell back, not that every fault in the world is named. Findings that have no row are listed at the end, each
+  with the reason and the test that stands for it.
 * The runbook is the one that this collection automates, **taken literally**: its commands with the same rights on the
   same broken installation, and each answer read by its own words alone. `docker compose ps` and the start of the log,
   the health request, the list of charge points, the upgrade request, the lines of the nginx location and the Web API
