@@ -44,6 +44,14 @@ curl -sS -m 3 -b "$jar" -w '\n%{http_code}\n' "$1/manager/chargepoints"
 """
 _NGINX = "cat /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf 2>/dev/null"
 
+#: Findings that the runbook has words for, in the steps that are played.
+CAN_NAME = frozenset({
+    "app-restarting", "app-not-running", "app-failed-to-start", "app-starting", "admin-login-refused",
+    "charge-box-unregistered", "subprotocol-unsupported", "dns-unresolvable", "tcp-refused", "tcp-timeout",
+    "http-timeout", "proxy-no-route", "proxy-http10-upstream", "proxy-upgrade-stripped", "proxy-connection-stripped",
+    "proxy-timeout-short", "webapi-refused",
+})  # fmt: skip
+
 _BEGINS = re.compile(r"Starting SteveApplication|Loaded properties from|Hint: The Java system property")
 _STARTED = re.compile(r"Started SteveApplication in|Started Server@|Jetty started on port")
 _GAVE_UP = re.compile(r"Application run failed|Exception in thread|Caused by:|Error starting|OutOfMemoryError")

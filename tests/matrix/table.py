@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import 
 from tests.matrix import rows as matrix
 from tests.matrix.judge import Cause, load, verdict
 from tests.matrix.rows import Row
-from tests.matrix.runbook import reading
+from tests.matrix.runbook import CAN_NAME, reading
 
 WITHOUT_ROW = Path(__file__).with_name("without_row.yml")
 HEALTHY = "healthy"
@@ -52,9 +53,9 @@ MEASURED = """\
 * A row is recorded while it runs: what the modules saw, and what the runbook's commands answered at the same time. The
   figures here are those recordings judged by the analyser, which `make test` does with every row. The rows marked
   *live* also run live in `make test`, with repair, second repair and undoing, and all rows do in `make test-all`.
-* The rows were written by those who wrote the analyser, and a row that it judged wrongly was a defect that was mended.
-  So 100 % says that nothing here fell back, not that every fault in the world is named. Findings that have no row are
-  listed at the end, each with the reason and the test that stands for it.
+* Rows and analyser grew together, and a row that was judged wrongly was a defect to mend. So 100 % says that nothing
+  here fell back, not that every fault in the world is named. Findings that have no row are listed at the end, each
+  with the reason and the test that stands for it.
 * The runbook is the one that this collection automates, **taken literally**: its commands with the same rights on the
   same broken installation, and each answer read by its own words alone. `docker compose ps` and the start of the log,
   the health request, the list of charge points, the upgrade request, the lines of the nginx location and the Web API
@@ -67,7 +68,8 @@ MEASURED = """\
 
 TERMS = """\
 *Exact*: everything expected was named and nothing else. *Named*: everything expected was named, whatever else was.
-*False*: names that were not expected, over all rows.
+*False*: names that were not expected, over all rows. Of a healthy installation nothing is expected. *What the runbook
+has words for*: the healthy rows, and those whose every cause its played steps could have named.
 """
 
 
@@ -182,13 +184,15 @@ def _summary(found: Sequence[Line]) -> str:
     live = sum(one.row.quick for one in found)
     each = sum(one.seconds[0] for one in found) / len(found) if found else 0.0
     by_hand = sum(one.seconds[1] for one in found) / len(found) if found else 0.0
-    text = (
-        f"## Summary\n\n{len(found)} rows, {pairs} of them with two faults at once, on {len(releases)} releases "
+    text = textwrap.fill(
+        f"{len(found)} rows, {pairs} of them with two faults at once, on {len(releases)} releases "
         f"({', '.join(releases)}); {len(listed)} of {len(BY_ID)} findings are expected by at least one row, {live} "
         f"rows run live in `make test` as well. Looking at a host took {each:.1f} s on average (several at once on a "
-        f"machine of two cores), the runbook's commands {by_hand:.1f} s without the person who reads them.\n"
+        f"machine of two cores), the runbook's commands {by_hand:.1f} s without the person who reads them.",
+        120,
     )
     groups: list[tuple[str, Callable[[Line], bool]]] = [("**all rows**", lambda one: True)]
+    groups += [("what the runbook has words for", lambda one: one.literal.wanted <= CAN_NAME)]
     groups += [(release, lambda one, release=release: one.row.release == release) for release in releases]  # type: ignore[misc]
     present = {one.group for one in found}
     groups += [
@@ -204,7 +208,7 @@ def _summary(found: Sequence[Line]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     )
     body = "".join(_figures(name, [one for one in found if wanted(one)]) for name, wanted in groups)
-    return f"{text}\n{TERMS}\n{head}{body}"
+    return f"## Summary\n\n{text}\n\n{TERMS}\n{head}{body}"
 
 
 def _figures(name: str, found: Sequence[Line]) -> str:
@@ -229,16 +233,18 @@ def _false(items: Iterable[Named]) -> str:
 
 
 def _rows(found: Sequence[Line]) -> str:
-    head = (
-        "## Rows\n\n"
+    text = textwrap.fill(
         "*Expected* is what has to be named (`finding@hop`). **Bold** in the other columns was not expected, ~~struck "
         "out~~ was expected and not named; *=* is exactly what was expected. The runbook's column is as written; in "
         "brackets is what it saw and has no word for. Seconds are those that the diagnosis looked at the host, and "
-        "those of the runbook's commands.\n\n"
+        "those of the runbook's commands.",
+        120,
+    )
+    head = (
         "| row | expected | chargeops.steve | explained by it | runbook | repaired by | seconds |\n"
         "|---|---|---|---|---|---|---:|\n"
     )
-    return head + "".join(_row(one) for one in found)
+    return f"## Rows\n\n{text}\n\n{head}" + "".join(_row(one) for one in found)
 
 
 def _row(one: Line) -> str:

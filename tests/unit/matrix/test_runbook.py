@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.matrix.runbook import (
+    CAN_NAME,
     Reading,
     charge_boxes,
     location_block,
@@ -54,35 +55,35 @@ def test_a_healthy_installation_of_the_runbooks_own_release_is_healthy() -> None
     assert reading(HEALTHY) == Reading(frozenset())
 
 
-@pytest.mark.parametrize(
-    ("changed", "named"),
-    [
-        (ps(app="restarting"), {"app-restarting"}),
-        (ps(db="running"), {"app-not-running"}),
-        (ps(app="paused"), {"app-not-running"}),
-        ({"logs": "gave up"}, {"app-failed-to-start"}),
-        ({"logs": "starting"}, {"app-starting"}),
-        ({"logs": "no start"}, set()),
-        ({"home": curl(401)}, {"admin-login-refused"}),
-        ({"home": curl(302, redirect="http://h/steve/manager/signin")}, {"admin-login-refused"}),
-        ({"list": {"refused": True, "shown": None}}, {"admin-login-refused"}),
-        ({"list": {"refused": False, "shown": {"CP1": True, "cp2": False}}}, {"charge-box-unregistered"}),
-        ({"handshake": {"CP1": curl(101, 28), "CP2": curl(404)}}, {"charge-box-unregistered"}),
-        ({"handshake": {"CP1": curl(400)}}, {"subprotocol-unsupported"}),
-        ({"handshake": {"CP1": curl(None, 6)}}, {"dns-unresolvable"}),
-        ({"handshake": {"CP1": curl(None, 7)}}, {"tcp-refused"}),
-        ({"handshake": {"CP1": curl(None, 28)}}, {"tcp-timeout"}),
-        ({"handshake": {"CP1": curl(None, 28) | {"connected": True}}}, {"http-timeout"}),
-        ({"nginx": site("http11")}, {"proxy-http10-upstream"}),
-        ({"nginx": site("upgrade")}, {"proxy-upgrade-stripped"}),
-        ({"nginx": site("connection")}, {"proxy-connection-stripped"}),
-        ({"nginx": site("timeouts")}, {"proxy-timeout-short"}),
-        ({"nginx": site(path="/")}, {"proxy-no-route"}),
-        ({"nginx": ""}, set()),
-        ({"webapi": curl(401)}, {"webapi-refused"}),
-        ({"webapi": curl(302)}, set()),
-    ],
-)  # fmt: skip
+SAID: list[tuple[dict[str, Any], set[str]]] = [
+    (ps(app="restarting"), {"app-restarting"}),
+    (ps(db="running"), {"app-not-running"}),
+    (ps(app="paused"), {"app-not-running"}),
+    ({"logs": "gave up"}, {"app-failed-to-start"}),
+    ({"logs": "starting"}, {"app-starting"}),
+    ({"logs": "no start"}, set()),
+    ({"home": curl(401)}, {"admin-login-refused"}),
+    ({"home": curl(302, redirect="http://h/steve/manager/signin")}, {"admin-login-refused"}),
+    ({"list": {"refused": True, "shown": None}}, {"admin-login-refused"}),
+    ({"list": {"refused": False, "shown": {"CP1": True, "cp2": False}}}, {"charge-box-unregistered"}),
+    ({"handshake": {"CP1": curl(101, 28), "CP2": curl(404)}}, {"charge-box-unregistered"}),
+    ({"handshake": {"CP1": curl(400)}}, {"subprotocol-unsupported"}),
+    ({"handshake": {"CP1": curl(None, 6)}}, {"dns-unresolvable"}),
+    ({"handshake": {"CP1": curl(None, 7)}}, {"tcp-refused"}),
+    ({"handshake": {"CP1": curl(None, 28)}}, {"tcp-timeout"}),
+    ({"handshake": {"CP1": curl(None, 28) | {"connected": True}}}, {"http-timeout"}),
+    ({"nginx": site("http11")}, {"proxy-http10-upstream"}),
+    ({"nginx": site("upgrade")}, {"proxy-upgrade-stripped"}),
+    ({"nginx": site("connection")}, {"proxy-connection-stripped"}),
+    ({"nginx": site("timeouts")}, {"proxy-timeout-short"}),
+    ({"nginx": site(path="/")}, {"proxy-no-route"}),
+    ({"nginx": ""}, set()),
+    ({"webapi": curl(401)}, {"webapi-refused"}),
+    ({"webapi": curl(302)}, set()),
+]
+
+
+@pytest.mark.parametrize(("changed", "named"), SAID)
 def test_each_step_names_what_its_words_stand_for(changed: dict[str, Any], named: set[str]) -> None:
     found = reading(HEALTHY | changed)
     assert (found.named, found.unexplained) == (named, ())
@@ -102,6 +103,10 @@ def test_each_step_names_what_its_words_stand_for(changed: dict[str, Any], named
 )
 def test_what_the_runbook_has_no_word_for_is_told_and_names_nothing(changed: dict[str, Any], told: str) -> None:
     assert reading(HEALTHY | changed) == Reading(frozenset(), (told,))
+
+
+def test_what_the_runbook_can_name_is_known() -> None:
+    assert {id for _changed, named in SAID for id in named} == CAN_NAME
 
 
 def test_steve_is_mended_first() -> None:

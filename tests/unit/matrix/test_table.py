@@ -55,6 +55,10 @@ def test_exact_named_and_false_are_counted_for_each_side() -> None:
     assert cells("**all rows**") == ["4", "75 %", "1", "25 %", "75 %", "2", "25 %", "25 %", "0"]
 
 
+def test_the_runbook_is_measured_by_what_it_has_words_for_as_well() -> None:
+    assert cells("what the runbook has words for")[:5] == ["3", "100 %", "0", "33 %", "100 %"]
+
+
 def test_rows_are_counted_by_release_layer_and_hop() -> None:
     assert cells("3.7.1")[:3] == ["1", "100 %", "0"]
     assert cells("3.14.1")[:3] == ["3", "66 %", "1"]
