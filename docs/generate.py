@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/findings.md from the catalogue and docs/situations.md from the table of situations: ``make docs``.
+"""Writes docs/findings.md (the catalogue), docs/situations.md and docs/fault-matrix.md (tables): ``make docs``.
 
 A test fails when a page is older than what it is written from.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 SITUATIONS = ROOT / "docs" / "situations.md"
+FAULT_MATRIX = ROOT / "docs" / "fault-matrix.md"
 
 HEAD = """\
 <!--
@@ -64,6 +65,13 @@ def situations() -> str:
     return written({name: era.evidence for name, era in ERAS.items()})
 
 
+def fault_matrix() -> str:
+    """The page of the fault matrix as it should be."""
+    from tests.matrix.table import written
+
+    return written()
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     from tests import conftest
@@ -72,3 +80,4 @@ if __name__ == "__main__":
 
     PAGE.write_text(page(), encoding="utf-8")
     SITUATIONS.write_text(situations(), encoding="utf-8")
+    FAULT_MATRIX.write_text(fault_matrix(), encoding="utf-8")

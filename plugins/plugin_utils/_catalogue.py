@@ -98,6 +98,7 @@ _BEHIND_SQUATTER = "behind:app-port-taken"
 #: What keeps a certificate from being seen; one that was seen stands by itself.
 _BEFORE_TLS = tuple(f"open:{need}" for need in ("connection-closed", "http-timeout", "not-http", "tls-on-plain-port"))
 _DIRECT_APP = tuple(f"direct:{need}" for need in _APP_DOWN)
+_BEHIND_APP = tuple(f"behind:{need}" for need in _APP_DOWN)
 _BEHIND_DIRECT = tuple(f"behind:{need}@direct" for need in _HTTP)
 _OPEN_DIRECT = (*(f"open:{need}@direct" for need in _PATH), *(f"open:{need}" for need in _APP_DOWN))
 #: What ends before SteVe leaves open whose SteVe it is; a server that is another one shows by these as well.
@@ -259,7 +260,9 @@ CATALOGUE: tuple[Entry, ...] = (
              "The connection is accepted and then closed without an HTTP answer.", (*_CONNECT, _BEHIND_SQUATTER),
              "Find out which program listens on this port and why it hangs up."),
     _network("http-timeout", "Connected, but no answer",
-             "Something accepts the connection and never answers the request.", (*_CONNECT, _BEHIND_SQUATTER),
+             "Something accepts the connection and never answers the request.",
+             # A proxy waits for a SteVe that is paused or silent.
+             (*_CONNECT, _BEHIND_SQUATTER, *_BEHIND_APP, "behind:http-timeout@direct"),
              "Find out which program listens on this port; if it is SteVe, look for a blocked start or data base."),
     _network("not-http", "Not an HTTP server",
              "The program behind this port speaks another protocol.", (*_CONNECT, _BEHIND_SQUATTER),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.stack.project import Stack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
@@ -101,3 +104,14 @@ def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[st
 def local_host(**variables: Any) -> dict[str, Any]:
     """Variables of a host that is this machine itself."""
     return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable} | variables
+
+
+def diagnose(stack: Stack, *options: str, outside: bool = False, **variables: Any) -> Run:
+    """Diagnose a stack's host with charge box CP1; ``outside`` adds this machine as a vantage."""
+    inventory = copy.deepcopy(stack.inventory())
+    host = inventory["all"]["children"]["steve"]["hosts"][stack.name]
+    host |= {"steve_charge_boxes": ["CP1"], "steve_probe_charge_box_id": "PROBE1"} | variables
+    if outside:
+        inventory["all"]["hosts"] = {"outside": local_host()}
+        host["steve_vantage_hosts"] = ["outside"]
+    return playbook("diagnose", inventory, *options, extra={"diagnose_timeout": 3})

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.integration.playbook import Run, local_host, playbook
-from tests.integration.test_diagnose_faults import diagnose, mend
+from tests.integration.playbook import Run, diagnose, local_host, playbook
 from tests.stack.cleanup import LABEL
 from tests.stack.engine import client_env
 from tests.stack.fixtures import Stacks
@@ -37,7 +36,7 @@ def overridden(stack: Stack, text: str) -> Iterator[None]:
     finally:
         file.unlink()
         stack.write_env_file()
-        mend(stack)
+        stack.mend()
 
 
 # -- memory -------------------------------------------------------------------------------------------------
@@ -71,7 +70,7 @@ def test_a_port_that_another_container_has_is_named_with_that_container(stacks: 
         run = diagnose(stack)
     finally:
         stack.engine.docker("rm", "--force", squatter)
-        mend(stack)
+        stack.mend()
     assert run.found() == [("app-port-taken", None)], run.output
     assert squatter in details(run) and str(stack.app_port) in run.output
 
@@ -87,7 +86,7 @@ def test_a_port_that_another_program_has_is_named_with_where_it_listens(stacks: 
             stack.compose("up", "--detach", "--no-deps", "app", check=False)
             run = diagnose(stack)
     finally:
-        mend(stack)
+        stack.mend()
     assert run.found() == [("app-port-taken", None)], run.output
     assert f"listens at 127.0.0.1 port {stack.app_port}" in details(run)
 
@@ -121,7 +120,7 @@ def changed(stack: Stack, *command: str, **values: str) -> Iterator[None]:
         yield
     finally:
         stack.write_env_file()
-        mend(stack)
+        stack.mend()
 
 
 def test_a_new_password_that_is_applied_and_ignored_is_told(stacks: Stacks) -> None:
@@ -133,14 +132,6 @@ def test_a_new_password_that_is_applied_and_ignored_is_told(stacks: Stacks) -> N
     assert "only while its data base has no admin" in details(run)
     assert "n3w-adm1n-pass" not in run.output + json.dumps(run.findings)
     assert [(item["id"], item["severity"]) for item in old.findings["findings"]] == [("env-not-effective", "warn")]
-
-
-def test_a_release_that_reads_the_value_at_every_start_is_healthy(stacks: Stacks) -> None:
-    stack = stacks("3.7.1", "host")
-    with changed(stack, "up", "--detach", "--no-deps", "app", AUTH_PASSWORD="n3w-adm1n-pass"):
-        run = diagnose(stack, steve_admin_password="n3w-adm1n-pass")
-    assert run.found() == [], run.output
-    assert run.statuses("env-not-effective") == {"pass"}
 
 
 def test_a_restart_applies_nothing(stacks: Stacks) -> None:
@@ -172,10 +163,3 @@ def test_a_full_file_system_of_a_volume_is_named(stacks: Stacks, monkeypatch: py
     assert before.found() == [], before.output
     assert run.found() == [("disk-full", None)], run.output
     assert "of 4 MiB free" in details(run)
-
-
-def test_a_steve_that_is_starting_is_waited_for(stacks: Stacks) -> None:
-    stack = stacks("3.14.1", "host")
-    stack.compose("restart", "app")
-    run = diagnose(stack)
-    assert run.found() == [], run.output

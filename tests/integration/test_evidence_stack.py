@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from tests.integration.playbook import Run, playbook
-from tests.integration.test_diagnose_faults import mend
 from tests.integration.test_evidence import Opened, opened
 from tests.integration.test_zero_write import host_files
 from tests.stack.fixtures import Stacks
@@ -49,7 +48,7 @@ def test_a_running_and_a_dead_app_give_their_evidence_and_nothing_stays(stacks: 
         stack.compose("stop", "app")
         run, archive = evidence(stack)
     finally:
-        mend(stack)
+        stack.mend()
     held(run, archive, stack)
     assert "app-not-running" in [item["id"] for item in archive.json("findings.json")["findings"]]
     assert b"BootNotification" in archive.members["host/steve.log"]

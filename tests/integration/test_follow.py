@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.playbook import Run
-from tests.integration.test_diagnose_faults import diagnose, mend
-from tests.integration.test_log_faults import sessions
+from tests.integration.on_stack import sessions
+from tests.integration.playbook import Run, diagnose
 from tests.stack.charger import Charger
 from tests.stack.fixtures import Stacks
 from tests.stack.project import Stack
@@ -79,7 +78,7 @@ def stack(stacks: Stacks) -> Iterator[Stack]:
     finally:
         names = made.engine.docker("ps", "--all", "--quiet", "--filter", f"name={made.name}-charger-").stdout.split()
         made.engine.docker("rm", "--force", *names, check=False) if names else None
-        mend(made)
+        made.mend()
 
 
 def test_a_station_that_boots_through_the_proxy_is_told_and_ends_it(stack: Stack) -> None:

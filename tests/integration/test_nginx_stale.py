@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_look import Look
 
-from tests.integration.test_diagnose_faults import diagnose, mend
+from tests.integration.playbook import diagnose
 from tests.integration.test_remediate import remediate
 from tests.stack import nginx
 from tests.stack.fixtures import Stacks
@@ -49,7 +49,7 @@ def moved(stack: Stack) -> Iterator[None]:
         yield
     finally:
         stack.engine.docker("rm", "--force", *squatters)
-        mend(stack)
+        stack.mend()
 
 
 def test_a_stale_upstream_is_named_and_a_reload_repairs_it(stacks: Stacks) -> None:
@@ -86,7 +86,7 @@ def test_a_location_that_was_repaired_but_not_loaded_is_the_cause(stacks: Stacks
         run = diagnose(stack)
         assert run.found() == [("proxy-config-not-loaded", None)], run.output
     finally:
-        mend(stack)
+        stack.mend()
 
 
 def test_an_nginx_in_a_container_is_read_by_commands_in_it(stacks: Stacks) -> None:

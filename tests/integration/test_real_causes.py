@@ -20,9 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.integration.playbook import Run
-from tests.integration.test_diagnose_faults import diagnose, mend
-from tests.integration.test_log_faults import HEARTBEAT, configured, inspected, sessions, until
+from tests.integration.on_stack import HEARTBEAT, configured, inspected, sessions, until
+from tests.integration.playbook import Run, diagnose
 from tests.stack import nginx
 from tests.stack.fixtures import Stacks
 from tests.stack.project import PUBLIC_NAME, Stack
@@ -56,7 +55,7 @@ def mariadb_started_with(stack: Stack, zone: str) -> Iterator[None]:
         yield
     finally:
         file.unlink()
-        mend(stack)
+        stack.mend()
 
 
 def test_a_data_base_in_another_time_zone_is_named_and_forgotten_when_it_is_corrected(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_diagnose_faults import RELEASES, diagnose
+from tests.integration.playbook import diagnose
 from tests.stack.fixtures import Stacks
 from tests.stack.project import Stack
 
@@ -40,7 +40,7 @@ def snapshot(stack: Stack) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", ["3.7.1", "3.14.1"])
 def test_a_diagnosis_changes_nothing_and_a_live_charger_keeps_its_commands(stacks: Stacks, release: str) -> None:
     stack = stacks(release, "host")
     live = stack.charger("LIVE1", heartbeat=3600)

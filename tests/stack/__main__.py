@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         if options.command == "up":
             _up(options)
         elif options.command == "down":
-            cleanup.remove_stack(engines.ensure(), options.name)
+            _down(engines.ensure(), options.name)
         elif options.command == "images":
             print(images.ensure(engines.ensure()))
         elif options.command == "engine":
@@ -43,15 +44,41 @@ def main(argv: Sequence[str]) -> int:
 
 def _up(options: argparse.Namespace) -> None:
     engine = engines.ensure()
-    cleanup.remove_stack(engine, options.name)
-    stack = Stack(engine, images.ensure(engine), release=options.release, mode=options.mode, name=options.name)
-    stack.up()
-    text = json.dumps(stack.inventory(), indent=2)
-    if options.inventory is None:
+    _down(engine, options.name)
+    tags = images.ensure(engine)
+    stacks = [
+        Stack(engine, tags, release=release, mode=options.mode, name=numbered(options.name, number))
+        for number, release in enumerate(options.release.split(), 1)
+    ]
+    try:
+        with ThreadPoolExecutor(len(stacks)) as pool:
+            list(pool.map(Stack.up, stacks))
+    except BaseException:
+        _down(engine, options.name)
+        raise
+    for number, stack in enumerate(stacks, 1):
+        _tell(json.dumps(stack.inventory(), indent=2), options.inventory, number)
+
+
+def _tell(text: str, path: Path | None, number: int) -> None:
+    """Write an inventory, or print it when there is no path."""
+    if path is None:
         print(text)
     else:
-        options.inventory.parent.mkdir(parents=True, exist_ok=True)
-        options.inventory.write_text(text + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_stem(numbered(path.stem, number)).write_text(text + "\n")
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of one of several: the first keeps it, the others get ``-2``, ``-3`` and so on."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def _down(engine: engines.Engine, name: str) -> None:
+    """Remove the stacks that were brought up together under a name."""
+    others = [path.name for path in cleanup.STACKS.glob(f"{name}-*") if path.name.removeprefix(f"{name}-").isdigit()]
+    for one in (name, *sorted(others)):
+        cleanup.remove_stack(engine, one)
 
 
 def _clean() -> None:
@@ -67,12 +94,12 @@ def _clean() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.stack", description="SteVe installations for tests.")
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="bring a stack up, and print (or write) an Ansible inventory of it")
+    up = commands.add_parser("up", help="bring stacks up, and print (or write) an Ansible inventory of each")
     up.add_argument("name")
-    up.add_argument("--release", default="3.14.1", help="SteVe release to play (default: %(default)s)")
+    up.add_argument("--release", default="3.14.1", help="SteVe releases to play, one stack each (default: %(default)s)")
     up.add_argument("--mode", choices=get_args(Mode), default="host", help="where nginx runs (default: %(default)s)")
-    up.add_argument("--inventory", type=Path, help="file to write the inventory to")
-    commands.add_parser("down", help="remove a stack").add_argument("name")
+    up.add_argument("--inventory", type=Path, help="file to write the inventory to (others: FILE-2 …)")
+    commands.add_parser("down", help="remove the stacks of a name").add_argument("name")
     commands.add_parser("engine", help="make sure that a Docker engine runs, and leave it running")
     commands.add_parser("images", help="build the images that are missing")
     commands.add_parser("clean", help="remove this checkout's stacks, the images, and an engine that was started here")

@@ -16,6 +16,7 @@ import random
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -50,9 +51,9 @@ services:
       default:
         aliases: [mariadb]
     healthcheck:
-      test: ["CMD", "mariadb", "-h127.0.0.1", "-usteve", "-pchangeme", "stevedb", "-e", "select 1"]
+      test: ["CMD-SHELL", "{seldom}; mariadb -h127.0.0.1 -usteve -pchangeme stevedb -e 'select 1' && {once}"]
       interval: 1s
-      timeout: 5s
+      timeout: 15s
       retries: 120
   app:
     image: {simulator}
@@ -66,11 +67,15 @@ services:
       db:
         condition: service_healthy
     healthcheck:
-      test: ["CMD", "curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8180/steve/manager/signin"]
+      test: ["CMD-SHELL", "{seldom}; curl -fsS -m 5 -o /dev/null http://127.0.0.1:8180/steve/manager/signin && {once}"]
       interval: 1s
-      timeout: 5s
+      timeout: 15s
       retries: 120
 """
+
+#: Docker asks each second, so that a start is seen at once. From the first answer on it has to wait, because each time
+#: costs more than SteVe does; what stands in /dev/shm is gone when the container starts again.
+_SELDOM, _ONCE = "test -e /dev/shm/was-healthy && sleep 8", "touch /dev/shm/was-healthy"
 
 _MAIN_PROPERTIES = """\
 # Read by SteVe up to 3.8.0, which replaces a value $NAME by the environment variable NAME.
@@ -236,6 +241,8 @@ class Stack:
                 mariadb=self.images.mariadb,
                 simulator=self.images.simulator,
                 env_file=APP_ENV_FILE,
+                seldom=_SELDOM,
+                once=_ONCE,
                 port=self.app_port,
                 environment=json.dumps(self._simulator_env()),
             )
@@ -280,6 +287,23 @@ class Stack:
         self.compose(
             "up", "--detach", "--no-deps", "--wait", "--wait-timeout", str(int(timeout)), service, timeout=timeout + 30
         )
+
+    def mend(self, deadline_s: float = 60.0) -> None:
+        """Bring data base, app and nginx back. Raises StackError.
+
+        Compose gives up at once on a container that is still marked unhealthy, so it is asked again.
+        """
+        end = time.monotonic() + deadline_s
+        for service in ("db", "app"):
+            while True:
+                try:
+                    self.wait_healthy(service)
+                    break
+                except StackError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+        self.nginx(self.good_site())
 
     def control(self, method: str, **arguments: Any) -> Any:
         """Call the simulator's control port and return its result, e.g. ``control("set_fault", name="slow")``."""

@@ -10,6 +10,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+from tests.matrix.table import without_seconds
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -28,3 +30,8 @@ def test_findings_page_is_generated_from_the_catalogue() -> None:
 def test_situations_page_is_generated_from_the_table() -> None:
     written = (ROOT / "docs" / "situations.md").read_text(encoding="utf-8")
     assert generator().situations() == written, "run make docs"
+
+
+def test_fault_matrix_page_is_generated_from_rows_and_recordings() -> None:
+    written = (ROOT / "docs" / "fault-matrix.md").read_text(encoding="utf-8")
+    assert without_seconds(generator().fault_matrix()) == without_seconds(written), "run make docs"
