@@ -11,7 +11,7 @@ from tests.stack.scenario import Scenario
 
 def main(scenario: Scenario) -> None:
     """Diagnose all; repair with the unreachable one left out; repair all, which has to say that one is missing."""
-    ill, healthy, gone = scenario.stacks
+    _ill, healthy, gone = scenario.stacks
     codes = {
         "diagnosed": scenario.playbook("diagnose", "diagnosed"),
         "limited": scenario.playbook("remediate", "limited", "--limit", f"{healthy.name},{gone.name}"),

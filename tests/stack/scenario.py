@@ -127,7 +127,8 @@ class Scenario:
         given = ("--extra-vars", json.dumps(variables)) if variables else ()
         argv = ["ansible-playbook", f"chargeops.steve.{name}", "--inventory", str(self.directory / "inventory")]
         env = os.environ | {"STEVE_RUN": label}
-        return subprocess.run([*argv, *given, *options], env=env, cwd=self.directory, check=False, timeout=300).returncode
+        done = subprocess.run([*argv, *given, *options], env=env, cwd=self.directory, check=False, timeout=300)
+        return done.returncode
 
     def run(self, label: str) -> Run:
         """What was recorded: ``check``, ``converge``, ``idempotence``, or a label that was given to playbook()."""

@@ -50,7 +50,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._known["changes"].append(row)
         self._remember(value)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002
         """Remember the reason."""
         self._remember(result._result)
 
