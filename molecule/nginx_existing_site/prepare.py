@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from tests.stack.project import free_port
 from tests.stack.scenario import Scenario
 
 SITE = """\
@@ -47,8 +48,7 @@ def main(scenario: Scenario) -> None:
     """Write the site, owned by somebody and readable by few."""
     stack = scenario.stack
     stack.write_in_target("/etc/nginx/snippets/common.conf", COMMON)
-    other = stack.listen.rpartition(":")[0] + ":" + str(stack.proxy_port + 1)
-    stack.nginx(SITE.format(listen=stack.listen, other=other, upstream=stack.upstream))
+    stack.nginx(SITE.format(listen=stack.listen, other=f"127.0.0.1:{free_port()}", upstream=stack.upstream))
     stack.in_target("sh", "-c", "cd /etc/nginx/sites-available && chown www-data:adm steve && chmod 640 steve")
     scenario.keep("files", nginx_files(scenario))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.certificates import family
 from tests.stack import nginx
-from tests.stack.project import ENDPOINT, PUBLIC_NAME
+from tests.stack.project import ENDPOINT, PUBLIC_NAME, free_port
 from tests.stack.scenario import Scenario
 
 
@@ -20,8 +20,7 @@ def main(scenario: Scenario) -> None:
     stack.in_target("chmod", "600", "/etc/ssl/steve/server.key")
     trust = scenario.directory / "trust.pem"
     trust.write_text(made.root.pem)
-    other = f"127.0.0.1:{stack.proxy_port + 1}"
-    stack.nginx(nginx.server(other, "location / { return 404; }", name="other.test"))
+    stack.nginx(nginx.server(f"127.0.0.1:{free_port()}", "location / { return 404; }", name="other.test"))
     scenario.set(
         steve_public_ws_url=f"wss://{PUBLIC_NAME}:{stack.proxy_port}{ENDPOINT}", steve_charger_ca=str(trust)
     )

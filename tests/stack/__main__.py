@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -31,9 +32,12 @@ def main(argv: Sequence[str]) -> int:
             _up(options)
         elif options.command == "down":
             watch.claim(options.name)
-            _down(engines.ensure(), options.name)
+            # Where no engine runs, no stack does: none is started to find nothing.
+            if together(options.name) or engines.answers():
+                _down(engines.ensure(), options.name)
         elif options.command == "watch":
-            watch.watch(options.name, options.process, options.directory, lambda: _remove_left(options.name))
+            remove = partial(_remove_left, options.name, options.engine)
+            watch.watch(options.name, options.process, options.directory, remove)
         elif options.command == "images":
             print(images.ensure(engines.ensure()))
         elif options.command == "engine":
@@ -50,7 +54,7 @@ def _up(options: argparse.Namespace) -> None:
     watch.claim(options.name)
     engine = engines.ensure()
     _down(engine, options.name)
-    watch.begin(options.name)
+    watch.begin(options.name, engine.started)
     tags = images.ensure(engine)
     stacks = [
         Stack(engine, tags, release=release, mode=options.mode, name=numbered(options.name, number))
@@ -81,11 +85,16 @@ def _down(engine: engines.Engine, name: str) -> None:
         cleanup.remove_stack(engine, one)
 
 
-def _remove_left(name: str) -> None:
-    """Remove what an interrupted run left. The engine may finish what it was asked for: a second time finds that."""
+def _remove_left(name: str, started: int | None) -> None:
+    """Remove what an interrupted run left, and stop the engine if the run started it.
+
+    The engine may finish what it was asked for: a second time finds that.
+    """
     for _time in range(2 if together(name) else 0):
         _down(engines.ensure(), name)
         time.sleep(1)
+    if started is not None:
+        engines.stop(started)
 
 
 def _clean() -> None:
@@ -111,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     watching.add_argument("name")
     watching.add_argument("process", type=int)
     watching.add_argument("directory", type=Path, help="molecule's ephemeral directory, which is removed too")
+    watching.add_argument("--engine", type=int, help="process of the engine that was started for it, to be stopped")
     commands.add_parser("engine", help="make sure that a Docker engine runs, and leave it running")
     commands.add_parser("images", help="build the images that are missing")
     commands.add_parser("clean", help="remove this checkout's stacks, the images, and an engine that was started here")

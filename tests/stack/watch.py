@@ -98,14 +98,18 @@ def claim(name: str) -> None:
         time.sleep(_POLL_S)
 
 
-def begin(name: str) -> None:
-    """Have the stack removed when this process's ``molecule test`` ends, however it ends. Else nothing happens."""
+def begin(name: str, engine: int | None) -> None:
+    """Have the stack removed when this process's ``molecule test`` ends, however it ends. Else nothing happens.
+
+    ``engine``: the process of the engine when it was started for this, and has to be stopped then.
+    """
     mine = molecule()
     directory = os.environ.get("MOLECULE_EPHEMERAL_DIRECTORY")
     if mine is None or directory is None or not removes_at_the_end(mine) or _holder(name) == mine.pid:
         return
+    started = () if engine is None else (f"--engine={engine}",)
     subprocess.Popen(
-        [sys.executable, "-m", "tests.stack", "watch", name, str(mine.pid), directory],
+        [sys.executable, "-m", "tests.stack", "watch", name, str(mine.pid), directory, *started],
         cwd=ROOT, env={key: value for key, value in os.environ.items() if key != STACK}, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

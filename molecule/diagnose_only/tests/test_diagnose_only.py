@@ -51,7 +51,9 @@ def test_both_diagnoses_named_the_one_that_is_not_registered(scenario: Scenario,
 
 def test_the_picture_would_show_a_file_and_a_row(scenario: Scenario, stack: Stack, host: Host) -> None:
     before = snapshot(scenario)
-    host.run("touch /srv/left-behind")
+    assert host.run("touch /etc/nginx/sites-available/left-behind").rc == 0
     stack.sql("UPDATE charge_box SET note = 'seen' WHERE charge_box_id = 'CP1'")
     seen = snapshot(scenario)
+    host.run("rm /etc/nginx/sites-available/left-behind")
+    stack.sql("UPDATE charge_box SET note = NULL WHERE charge_box_id = 'CP1'")
     assert {what for what in before if before[what] != seen[what]} == {"tables", "file times", "new files"}
