@@ -69,10 +69,13 @@ class Run:
         value: dict[str, Any] = json.loads((Path(self.value["reports"][0]) / "plan.json").read_text())
         return value
 
-    def first_ids(self) -> list[str]:
-        """Ids that the run's first diagnosis found."""
-        value = json.loads((Path(self.value["reports"][0]) / "findings.json").read_text())
-        return [item["id"] for item in value["findings"]]
+    def first_ids(self, host: str = "") -> list[str]:
+        """Ids that the run's first diagnosis (of a host) found."""
+        for directory in self.value["reports"]:
+            value = json.loads((Path(directory) / "findings.json").read_text())
+            if not host or host in [row["host"] for row in value["hosts"]]:
+                return [item["id"] for item in value["findings"]]
+        raise LookupError(f"the run has no diagnosis of {host}")
 
     def ids(self) -> list[str]:
         """Ids that the run's last diagnosis found."""

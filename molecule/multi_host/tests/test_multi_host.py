@@ -14,7 +14,7 @@ def test_the_diagnosis_judged_each_host_and_was_not_green(scenario: Scenario) ->
     run = scenario.run("diagnosed")
     assert scenario.kept("codes")["diagnosed"] == 2
     assert {row["host"]: row["reached"] for row in run.findings["hosts"]} == {ill: True, healthy: True, gone: False}
-    assert [(item["hosts"], item["id"]) for item in run.findings["findings"]] == [([ill], "proxy-upgrade-stripped")]
+    assert [(item["host"], item["id"]) for item in run.findings["findings"]] == [(ill, "proxy-upgrade-stripped")]
 
 
 def test_limit_left_the_ill_host_as_it_was(scenario: Scenario) -> None:
@@ -23,7 +23,7 @@ def test_limit_left_the_ill_host_as_it_was(scenario: Scenario) -> None:
     assert scenario.kept("codes")["limited"] != 0 and limited.failed == [gone]
     assert ill not in limited.changed and limited.changed[healthy] == 0
     # What the run over all repaired was still broken then.
-    assert scenario.run("repaired").first_ids() == ["proxy-upgrade-stripped"]
+    assert scenario.run("repaired").first_ids(ill) == ["proxy-upgrade-stripped"]
 
 
 def test_the_ill_host_was_repaired_and_the_run_says_that_one_is_missing(scenario: Scenario) -> None:
