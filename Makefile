@@ -48,7 +48,7 @@ sanity: python ## ansible-test sanity
 docs: python ## Write docs/findings.md and docs/situations.md again
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
 
-lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)
+lock: python ## Write the locks again from pyproject.toml (newest versions)
 	@$(PYTHON) tests/bootstrap.py lock
 
 clean: python ## Remove stacks, test images and .cache

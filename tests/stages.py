@@ -56,6 +56,8 @@ def all_stages() -> list[Stage]:
         Stage("unit", "unit", lambda: pytest("unit", "-n", "2")),
         Stage("contract", "contract", lambda: pytest("contract", "-n", "2")),
         Stage("sanity", "sanity", ansible_test_sanity),
+        Stage("importer", "artifact", lambda: command(sys.executable, "-m", "tests.importer")),
+        Stage("artifact", "artifact", lambda: pytest("artifact")),
         Stage("integration", "integration", lambda: pytest("integration"), needs_stack=True),
         *(
             Stage(f"molecule {name}", "molecule", lambda name=name: molecule(name), needs_stack=True)  # type: ignore[misc]
@@ -73,7 +75,7 @@ def command(*argv: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) 
 def types() -> Counts:
     """Check the collection by its own name, and the tests' programs by theirs."""
     packages = ("ansible_collections.chargeops.steve.plugins", "tests.simulator", "tests.stack", "tests.benchmark")
-    modules = ("tests.run", "tests.bootstrap")
+    modules = ("tests.run", "tests.bootstrap", "tests.importer")
     named = [part for package in packages for part in ("-p", package)]
     return command("mypy", "--strict", *named, *(part for module in modules for part in ("-m", module)))
 
