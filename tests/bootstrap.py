@@ -57,7 +57,8 @@ def main(group, *argv):  # type: (str, str) -> None
 
 def environment(folder):  # type: (str) -> dict[str, str]
     """What a process in the environment finds: tools write under .cache, so that two checkouts do not meet and the
-    user's home stays as it is (OWNER_HOME remembers it). STEVE_TEST_ID is this checkout's name in the Docker engine, STEVE_TEST_ENVIRONMENT that of the environment's folder."""
+    user's home stays as it is (OWNER_HOME remembers it). STEVE_TEST_ID is this checkout's name in the Docker engine,
+    STEVE_TEST_ENVIRONMENT the name of this environment."""
     owner_home = os.environ.get("OWNER_HOME", os.path.expanduser("~"))
     docker = os.path.join(owner_home, ".docker")
     found = {

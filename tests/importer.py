@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Imports the built collection as Galaxy would: ``python -m tests.importer``. A warning of the importer is a failure."""
+"""Imports the built collection as Galaxy would: ``python -m tests.importer``. A warning is a failure."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         built = build(folder)
-        argv = [sys.executable, str(ROOT / "tests" / "bootstrap.py"), "importer", "-m", "galaxy_importer.main", str(built)]
+        bootstrap = [sys.executable, str(ROOT / "tests" / "bootstrap.py"), "importer"]
+        argv = [*bootstrap, "-m", "galaxy_importer.main", str(built)]
         done = subprocess.run(
-            argv, cwd=folder, env=os.environ | SETTINGS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            argv, cwd=folder, env=os.environ | SETTINGS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )  # fmt: skip
     said = done.stdout.decode(errors="replace")
     print(said, end="", flush=True)
