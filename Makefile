@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-unit test-integration molecule bench lint types sanity docs lock clean
+.PHONY: help python env demo test test-all test-unit test-integration molecule bench lint types sanity docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
@@ -21,8 +21,11 @@ env: python ## Prepare the development environment (.cache/venv)
 demo: python ## Diagnose a simulated fleet, no Docker needed
 	@$(PYTHON) tests/bootstrap.py demo tests/demo/run.py
 
-test: python ## Everything: lint, types, sanity, unit, contract, integration, molecule
+test: python ## Everything: lint, types, sanity, unit, contract, artifact, integration, molecule
 	$(TESTS)
+
+test-all: python ## And what takes long: further ansible-cores, every target Python, the whole fault matrix
+	$(TESTS) --all
 
 test-unit: python ## The fast loop: unit and contract tests
 	$(TESTS) unit contract
@@ -48,7 +51,7 @@ sanity: python ## ansible-test sanity
 docs: python ## Write docs/findings.md and docs/situations.md again
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
 
-lock: python ## Write requirements-dev.txt again from pyproject.toml (newest versions)
+lock: python ## Write the locks again from pyproject.toml (newest versions)
 	@$(PYTHON) tests/bootstrap.py lock
 
 clean: python ## Remove stacks, test images and .cache

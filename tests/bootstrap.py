@@ -4,8 +4,8 @@
 
 """Makes an environment of the project's own under .cache, and runs a script in it.
 
-``python3 tests/bootstrap.py dev|demo [ARGUMENTS OF PYTHON]``, e.g. ``dev -m pytest tests/unit``; quick when there is
-nothing to make. ``python3 tests/bootstrap.py lock`` writes requirements-dev.txt again.
+``python3 tests/bootstrap.py GROUP [ARGUMENTS OF PYTHON]``, e.g. ``dev -m pytest tests/unit``; quick when there is
+nothing to make. GROUP: see ENVIRONMENTS. ``python3 tests/bootstrap.py lock`` writes the locks again.
 Written so that an old Python can still read it and say what is wrong.
 """
 
@@ -19,17 +19,28 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(ROOT, ".cache")
-LOCK = os.path.join(ROOT, "requirements-dev.txt")
-FOLDERS = {"dev": "venv", "demo": "demo-venv", "lock": "lock-venv"}
+# The machine's Python, also when a program of one environment asks for another environment.
+PYTHON = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+ENVIRONMENTS = {
+    # group of pyproject.toml: its folder, its lock, the oldest Python that it works with
+    "dev": ("venv", "requirements-dev.txt", (3, 11)),
+    "demo": ("demo-venv", "requirements-dev.txt", (3, 11)),
+    "importer": ("importer-venv", "requirements-importer.txt", (3, 11)),
+    "core-2.20": ("core-2.20-venv", "requirements-core-2.20.txt", (3, 12)),
+    "core-2.21": ("core-2.21-venv", "requirements-dev.txt", (3, 12)),
+    "lock": ("lock-venv", None, (3, 11)),
+}
 
 
 def main(group, *argv):  # type: (str, str) -> None
     """Make the environment of a dependency group and become the given Python command in it."""
-    if sys.version_info < (3, 11):
-        sys.exit("Python 3.11 or later is needed, and this is %d.%d: give one with PYTHON=." % sys.version_info[:2])
+    name, _, needed = ENVIRONMENTS[group]
+    if sys.version_info < needed:
+        versions = needed + sys.version_info[:2]
+        sys.exit("Python %d.%d or later is needed, and this is %d.%d: give one with PYTHON=." % versions)
     import fcntl
 
-    folder = os.path.join(CACHE, FOLDERS[group])
+    folder = os.path.join(CACHE, name)
     os.environ.update(environment(folder))
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "bootstrap.lock"), "w") as lock:
@@ -38,7 +49,7 @@ def main(group, *argv):  # type: (str, str) -> None
         link_collection()
         make_venv(group, folder)
     if group == "lock":
-        write_lock(folder)
+        write_locks(folder)
     elif argv:
         python = os.path.join(folder, "bin", "python")
         os.execv(python, [python] + list(argv))
@@ -46,13 +57,15 @@ def main(group, *argv):  # type: (str, str) -> None
 
 def environment(folder):  # type: (str) -> dict[str, str]
     """What a process in the environment finds: tools write under .cache, so that two checkouts do not meet and the
-    user's home stays as it is (OWNER_HOME remembers it). STEVE_TEST_ID is this checkout's name in the Docker engine."""
+    user's home stays as it is (OWNER_HOME remembers it). STEVE_TEST_ID is this checkout's name in the Docker engine,
+    STEVE_TEST_ENVIRONMENT the name of this environment."""
     owner_home = os.environ.get("OWNER_HOME", os.path.expanduser("~"))
     docker = os.path.join(owner_home, ".docker")
     found = {
         "OWNER_HOME": owner_home,
         "HOME": os.path.join(CACHE, "home"),
         "STEVE_TEST_ID": hashlib.sha256(ROOT.encode()).hexdigest()[:8],
+        "STEVE_TEST_ENVIRONMENT": os.path.basename(folder),
         "PATH": os.path.join(folder, "bin") + os.pathsep + os.environ["PATH"],
         "PIP_CACHE_DIR": os.path.join(CACHE, "pip"),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -80,9 +93,10 @@ def make_venv(group, folder):  # type: (str, str) -> None
         sys.exit("Python's venv module is missing: install the package python3-venv, then run this again.")
     print("Preparing %s (once; a minute or two) ..." % os.path.relpath(folder, ROOT), flush=True)
     shutil.rmtree(folder, ignore_errors=True)
-    run([sys.executable, "-m", "venv", folder])
+    run([PYTHON, "-m", "venv", folder])
     python = os.path.join(folder, "bin", "python")
-    constraints = [] if group == "lock" else ["-c", LOCK]
+    lock = ENVIRONMENTS[group][1]
+    constraints = ["-c", os.path.join(ROOT, lock)] if lock else []
     run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + constraints + names(group))
     with open(stamp, "w") as handle:
         handle.write(wanted)
@@ -90,26 +104,31 @@ def make_venv(group, folder):  # type: (str, str) -> None
 
 def names(group):  # type: (str) -> list[str]
     """What to install: the locked names of a group."""
-    done = subprocess.check_output([sys.executable, "-m", "tests.stack.requirements", group], cwd=ROOT)
+    done = subprocess.check_output([PYTHON, "-m", "tests.stack.requirements", group], cwd=ROOT)
     return done.decode().splitlines()
 
 
-def write_lock(folder):  # type: (str) -> None
-    """Write the lock again: one file that holds for every supported Python; its head of comments is kept."""
-    with open(LOCK) as handle:
-        head = [line for line in handle if line.startswith("#")]
-    uv = [os.path.join(folder, "bin", "uv"), "pip", "compile", "--universal", "--python-version", "3.11"]
-    options = ["--group", "dev", "--upgrade", "--quiet", "--no-header", "--no-annotate"]
-    pins = subprocess.check_output(uv + options, cwd=ROOT).decode()
-    with open(LOCK, "w") as handle:
-        handle.write("".join(head) + pins)
+def write_locks(folder):  # type: (str) -> None
+    """Write the locks again; one file holds for every supported Python. The comments at a file's head are kept."""
+    uv = os.path.join(folder, "bin", "uv")
+    locks = {lock: (group, needed) for group, (_, lock, needed) in reversed(list(ENVIRONMENTS.items())) if lock}
+    for lock, (group, needed) in locks.items():
+        with open(os.path.join(ROOT, lock)) as handle:
+            head = [line for line in handle if line.startswith("#")]
+        options = ["--group", group, "--upgrade", "--quiet", "--no-header", "--no-annotate"]
+        universal = ["--universal", "--python-version", "%d.%d" % needed]
+        pins = subprocess.check_output([uv, "pip", "compile"] + universal + options, cwd=ROOT).decode()
+        with open(os.path.join(ROOT, lock), "w") as handle:
+            handle.write("".join(head) + pins)
 
 
 def digest(group, folder):  # type: (str, str) -> str
     """Hash of all that an environment depends on."""
-    parts = [sys.version, sys.executable, folder] + names(group)
-    with open(LOCK) as handle:
-        parts.append(handle.read())
+    parts = [sys.version, PYTHON, folder] + names(group)
+    lock = ENVIRONMENTS[group][1]
+    if lock:
+        with open(os.path.join(ROOT, lock)) as handle:
+            parts.append(handle.read())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

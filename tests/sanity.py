@@ -13,10 +13,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests import pythons
 from tests.stack.shell import CACHE, ROOT
 
 ARGV = ("ansible-test", "sanity", "--color", "no", "--truncate", "0", "--junit")
-COPY = CACHE / "sanity" / "ansible_collections" / "chargeops" / "steve"
+# Each environment has a copy of its own, so that releases of ansible-core can be tested beside each other.
+BESIDE = os.environ.get("STEVE_TEST_ENVIRONMENT", "venv")
+COPY = CACHE / "sanity" / BESIDE / "ansible_collections" / "chargeops" / "steve"
 
 GET_PIP = '''\
 """Stands in for the get-pip script that ansible-test would download: pip comes from Python's own ensurepip."""
@@ -49,10 +52,8 @@ def prepare() -> Path:
 
 def environment() -> dict[str, str]:
     """PATH with pyenv's real Pythons before its shims, which answer for one version only."""
-    owner = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("OWNER_HOME", "~")).expanduser() / ".pyenv")
     own, rest = os.environ["PATH"].split(os.pathsep, 1)
-    pythons = [str(path) for path in sorted(owner.glob("versions/3.*/bin"))]
-    return {"PATH": os.pathsep.join([own, *pythons, rest])}
+    return {"PATH": os.pathsep.join([own, *pythons.folders(), rest])}
 
 
 def reports() -> list[Path]:

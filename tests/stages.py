@@ -11,15 +11,29 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests import sanity
+from tests import pythons, sanity
 from tests.process import stream
 from tests.stack.shell import CACHE, ROOT
 
-REPORTS = CACHE / "reports"
+ENVIRONMENT = os.environ.get("STEVE_TEST_ENVIRONMENT", "venv")
+REPORTS = CACHE / "reports" if ENVIRONMENT == "venv" else CACHE / "reports" / ENVIRONMENT
 STAGE_TIMEOUT_S = 4800.0
+SLOTS = 2
+"""How many stages that use one processor run at the same time, and how many processes one that shares its work has."""
+
+CORES = ("2.20", "2.21")
+CORE_PYTHONS = ("3.12", "3.13", "3.14")
+"""Further releases of ansible-core (environments core-… of tests/bootstrap.py), and the Pythons they run on."""
+
+MATRIX_SHARDS = 4
+SHARED_WORK = ("-n", str(SLOTS))
+# A file stays with one process, because its tests share their runs; each process has stacks of its own.
+SHARED_FILES = (*SHARED_WORK, "--dist", "loadfile")
 
 
 @dataclass(frozen=True)
@@ -34,16 +48,22 @@ class Counts:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named part of the tests. ``group``: the name under which several are asked for at once."""
+    """A named part of the tests. ``group``: the name under which several are asked for at once.
+
+    ``slots``: how many of SLOTS it takes. ``full``: too long for every run, so it runs with ``--all`` or by its name.
+    """
 
     name: str
     group: str
     run: Callable[[], Counts]
     needs_stack: bool = False
+    slots: int = 1
+    full: bool = False
 
 
-def all_stages() -> list[Stage]:
-    """Every stage, quick ones first."""
+def all_stages(shard: tuple[int, int] = (1, 1)) -> list[Stage]:
+    """Every stage, quick ones first. ``shard``: which part of the integration tests' files, of how many."""
+    files = sharded(integration_files(), *shard)
     return [
         Stage("ruff", "lint", lambda: command("ruff", "check", ".")),
         Stage("yamllint", "lint", lambda: command("yamllint", "--strict", ".")),
@@ -53,15 +73,19 @@ def all_stages() -> list[Stage]:
         Stage("ansible-lint", "lint", lambda: command("ansible-lint")),
         Stage("docs", "lint", lambda: command("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
         Stage("types", "types", types),
-        Stage("unit", "unit", lambda: pytest("unit", "-n", "2")),
-        Stage("contract", "contract", lambda: pytest("contract", "-n", "2")),
         Stage("sanity", "sanity", ansible_test_sanity),
-        Stage("integration", "integration", lambda: pytest("integration"), needs_stack=True),
-        *(
-            Stage(f"molecule {name}", "molecule", lambda name=name: molecule(name), needs_stack=True)  # type: ignore[misc]
-            for name in scenarios()
+        Stage("importer", "artifact", lambda: command(sys.executable, "-m", "tests.importer")),
+        Stage("artifact", "artifact", lambda: pytest("artifact")),
+        Stage("unit", "unit", lambda: pytest("unit", *SHARED_WORK), slots=SLOTS),
+        Stage("contract", "contract", lambda: pytest("contract", *SHARED_WORK), slots=SLOTS),
+        *(Stage(f"target {name}", "targets", partial(target, name), full=True) for name in pythons.targets()),
+        *(Stage(f"core {name}", "cores", partial(core, name), slots=SLOTS, full=True) for name in cores()),
+        Stage(
+            "integration", "integration",
+            lambda: pytest("integration", *SHARED_FILES, files=files), needs_stack=True, slots=SLOTS,
         ),
-    ]
+        *(Stage(f"molecule {name}", "molecule", partial(molecule, name), needs_stack=True) for name in scenarios()),
+    ]  # fmt: skip
 
 
 def command(*argv: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Counts:
@@ -73,7 +97,7 @@ def command(*argv: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) 
 def types() -> Counts:
     """Check the collection by its own name, and the tests' programs by theirs."""
     packages = ("ansible_collections.chargeops.steve.plugins", "tests.simulator", "tests.stack", "tests.benchmark")
-    modules = ("tests.run", "tests.bootstrap")
+    modules = ("tests.run", "tests.bootstrap", "tests.importer", "tests.pythons")
     named = [part for package in packages for part in ("-p", package)]
     return command("mypy", "--strict", *named, *(part for module in modules for part in ("-m", module)))
 
@@ -84,14 +108,19 @@ def ansible_test_sanity() -> Counts:
     return counts if counts.failed or sanity.reports() else Counts(failed=1, reason="nothing was tested")
 
 
-def pytest(name: str, *options: str) -> Counts:
-    """Run tests/NAME and count its test cases. No test at all is a failure (pytest's exit code 5)."""
+def pytest(
+    name: str, *options: str, files: Sequence[str] = (), env: Mapping[str, str] | None = None, report: str = ""
+) -> Counts:
+    """Run tests/NAME, or these files of it, and count the test cases. None at all is a failure (pytest's exit code 5).
+
+    ``report``: the name of the JUnit file, where it is not that of the folder.
+    """
     REPORTS.mkdir(parents=True, exist_ok=True)
-    report = REPORTS / f"{name}.xml"
-    report.unlink(missing_ok=True)
-    argv = (sys.executable, "-m", "pytest", f"tests/{name}", f"--junitxml={report}", *options)
-    ended = stream(argv, cwd=ROOT, env={}, timeout=STAGE_TIMEOUT_S)
-    counts = read_report(report) if report.exists() else Counts()
+    written = REPORTS / f"{report or name}.xml"
+    written.unlink(missing_ok=True)
+    argv = (sys.executable, "-m", "pytest", *(files or (f"tests/{name}",)), f"--junitxml={written}", *options)
+    ended = stream(argv, cwd=ROOT, env=env or {}, timeout=STAGE_TIMEOUT_S)
+    counts = read_report(written) if written.exists() else Counts()
     if ended == 0 and counts.passed + counts.skipped:
         return counts
     return Counts(counts.passed, max(counts.failed, 1), counts.skipped, "" if counts.failed else _reason(ended))
@@ -111,6 +140,55 @@ def molecule(scenario: str) -> Counts:
     if not (folder / "converge.yml").exists() or not list(folder.glob("tests/test_*.py")):
         return Counts(failed=1, reason="the scenario has no converge.yml or no tests/test_*.py")
     return command("molecule", "test", "--no-command-borders", "--scenario-name", scenario)
+
+
+def core(version: str) -> Counts:
+    """Run what depends on ansible-core with another release of it, in an environment of its own."""
+    found = [path for path in map(pythons.find, CORE_PYTHONS) if path]
+    if not found:
+        needed = ", ".join(CORE_PYTHONS)
+        return Counts(failed=1, reason=f"core {version} needs a Python of {needed}: none is on PATH or in pyenv")
+    stages = ("unit", "contract", "sanity", "artifact", "targets")
+    return command(found[0], "tests/bootstrap.py", f"core-{version}", "tests/run.py", *stages)
+
+
+def cores() -> list[str]:
+    """The releases of ansible-core beside the one of this environment."""
+    return [version for version in CORES if not metadata.version("ansible-core").startswith(f"{version}.")]
+
+
+def target(version: str) -> Counts:
+    """Let playbooks manage a host that has this Python."""
+    python = pythons.find(version)
+    if python is None:
+        return Counts(failed=1, reason=f"there is no Python {version} on PATH or in pyenv, and it has to be tried")
+    return pytest("targets", env={"STEVE_TARGET_PYTHON": python}, report=f"target-{version}")
+
+
+def integration_files() -> list[str]:
+    """The files of integration tests."""
+    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests" / "integration").glob("test_*.py"))]
+
+
+def sharded(files: Sequence[str], number: int, of: int) -> list[str]:
+    """Part ``number`` (from 1) of the files: the same on every machine, and of about the same size."""
+    parts: list[list[str]] = [[] for _ in range(of)]
+    sizes = [0] * of
+    for name in sorted(files, key=lambda name: (-(ROOT / name).stat().st_size, name)):
+        smallest = sizes.index(min(sizes))
+        parts[smallest].append(name)
+        sizes[smallest] += (ROOT / name).stat().st_size
+    return sorted(parts[number - 1])
+
+
+def jobs(group: str) -> list[dict[str, str]]:
+    """The stages of a group as jobs of a workflow: the fault matrix, which is long, in shards."""
+    found = []
+    for stage in select(all_stages(), [group]):
+        parts = [f"{part}/{MATRIX_SHARDS}" for part in range(1, MATRIX_SHARDS + 1)]
+        for part in parts if stage.name == "molecule fault_matrix" else ["quick"]:
+            found.append({"stage": stage.name, "matrix": part})
+    return found
 
 
 def scenarios() -> list[str]:
@@ -146,9 +224,14 @@ def _reason(ended: int | str) -> str:
     return "nothing was tested" if ended in (0, 5) else f"exit code {ended}"
 
 
-def select(stages: Sequence[Stage], wanted: Sequence[str]) -> list[Stage]:
-    """The stages of these names or groups (none given: all). ValueError: a name that stands for no stage."""
+def select(stages: Sequence[Stage], wanted: Sequence[str], full: bool = False) -> list[Stage]:
+    """The stages of these names or groups; none given: all, the long ones only with ``full``.
+
+    ValueError: a name that stands for no stage.
+    """
     for name in wanted:
         if not any(name in (stage.name, stage.group) for stage in stages):
             raise ValueError(f"there is no stage {name}")
-    return [stage for stage in stages if not wanted or {stage.name, stage.group} & set(wanted)]
+    if not wanted:
+        return [stage for stage in stages if full or not stage.full]
+    return [stage for stage in stages if {stage.name, stage.group} & set(wanted)]

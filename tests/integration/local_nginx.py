@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.stack import engine, images
 from tests.stack.project import free_port
-from tests.stack.shell import CACHE
+from tests.stack.shell import CACHE, lock
 
 NAME = "charge.example.net"
 
@@ -36,14 +36,15 @@ def from_target_image(copy: Path) -> Path:
 
     AssertionError: it does not run here.
     """
-    if not copy.exists():
-        there = engine.ensure()
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        container = there.docker("create", images.ensure(there).target).stdout.strip()
-        try:
-            there.docker("cp", f"{container}:/usr/sbin/nginx", str(copy))
-        finally:
-            there.docker("rm", "--force", container)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with lock(copy.with_suffix(".lock")):  # tests run in several processes
+        if not copy.exists():
+            there = engine.ensure()
+            container = there.docker("create", images.ensure(there).target).stdout.strip()
+            try:
+                there.docker("cp", f"{container}:/usr/sbin/nginx", str(copy))
+            finally:
+                there.docker("rm", "--force", container)
     tried = subprocess.run([str(copy), "-v"], capture_output=True, text=True, check=False)
     assert tried.returncode == 0, f"nginx of the target image does not run here ({tried.stderr}): install nginx-light."
     return copy
