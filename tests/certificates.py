@@ -156,7 +156,7 @@ def family(*names: str, **more: Any) -> Family:
     """A healthy chain for ``names`` (default ``NAME``); ``more`` goes to the server's certificate."""
     root = authority("Test Root")
     intermediate = authority("Test Intermediate", root)
-    return Family(root, intermediate, server(intermediate, *(names or (NAME,)), **more))  # type: ignore[arg-type]
+    return Family(root, intermediate, server(intermediate, *(names or (NAME,)), **more))
 
 
 def written(folder: Path, leaf: Issued, *others: Issued, name: str = "server") -> tuple[Path, Path]:

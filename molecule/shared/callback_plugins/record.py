@@ -24,7 +24,7 @@ requirements: [enable in configuration]
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Writes ``runs/LABEL.json``: begin, end, stats and reports, what changed, and what was said."""
 
     CALLBACK_VERSION = 2.0
