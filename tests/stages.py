@@ -74,7 +74,7 @@ def all_stages(shard: tuple[int, int] = (1, 1)) -> list[Stage]:
         Stage("docs", "lint", lambda: command("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
         Stage("types", "types", types),
         Stage("sanity", "sanity", ansible_test_sanity),
-        Stage("importer", "artifact", lambda: command(sys.executable, "-m", "tests.importer")),
+        Stage("importer", "importer", lambda: command(sys.executable, "-m", "tests.importer")),
         Stage("artifact", "artifact", lambda: pytest("artifact")),
         Stage("unit", "unit", lambda: pytest("unit", *SHARED_WORK), slots=SLOTS),
         Stage("contract", "contract", lambda: pytest("contract", *SHARED_WORK), slots=SLOTS),
