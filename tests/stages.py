@@ -96,7 +96,8 @@ def command(*argv: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) 
 
 def types() -> Counts:
     """Check the collection by its own name, and the tests' programs by theirs."""
-    packages = ("ansible_collections.chargeops.steve.plugins", "tests.simulator", "tests.stack", "tests.benchmark")
+    ours = ("simulator", "stack", "benchmark", "demo", "artifact", "targets")
+    packages = ("ansible_collections.chargeops.steve.plugins", *(f"tests.{name}" for name in ours))
     modules = ("tests.run", "tests.bootstrap", "tests.importer", "tests.pythons")
     named = [part for package in packages for part in ("-p", package)]
     return command("mypy", "--strict", *named, *(part for module in modules for part in ("-m", module)))

@@ -130,3 +130,8 @@ def test_the_controller_needs_what_the_execution_environment_brings() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     brought = re.findall(r"^([a-z0-9]+)", (ROOT / "meta/ee-requirements.txt").read_text(), re.MULTILINE)
     assert set(brought) <= set(groups["controller"]) and {"cryptography", "jmespath"} <= set(brought)
+
+
+def test_no_rule_is_switched_off_for_a_file() -> None:
+    assert [str(path) for path in ROOT.glob("tests/sanity/ignore-*.txt")] == []
+    assert not (ROOT / ".ansible-lint-ignore").exists() and not (ROOT / ".config" / "ansible-lint-ignore.txt").exists()
