@@ -7,7 +7,7 @@ PYTHON ?= python3
 TESTS = @$(PYTHON) tests/bootstrap.py dev tests/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help python env demo test test-all test-unit test-integration molecule bench lint types sanity docs lock clean
+.PHONY: help python env demo test test-all test-unit test-integration molecule bench lint types sanity picture docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s%s\n", $$1, $$2 }' Makefile
@@ -48,7 +48,11 @@ types: python ## mypy --strict
 sanity: python ## ansible-test sanity
 	$(TESTS) sanity
 
-docs: python ## Write docs/findings.md and docs/situations.md again
+picture: python ## Run the demo and keep what it shows for the picture in the README
+	@$(PYTHON) tests/bootstrap.py dev -m tests.demo.capture
+	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
+
+docs: python ## Write the generated pages under docs/ again
 	@$(PYTHON) tests/bootstrap.py dev docs/generate.py
 
 lock: python ## Write the locks again from pyproject.toml (newest versions)

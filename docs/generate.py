@@ -2,20 +2,37 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+<<<<<<< HEAD
 """Writes docs/findings.md (the catalogue), docs/situations.md and docs/fault-matrix.md (tables): ``make docs``.
+=======
+"""Writes docs/findings.md from the catalogue, docs/situations.md from the table of situations and docs/demo.svg from
+what the demo shows (docs/demo.ansi, which a test of the demo holds true), and the tables of variables in the roles'
+READMEs from their argument specs: ``make docs``.
+>>>>>>> gates9
 
 A test fails when a page is older than what it is written from.
 """
 
 from __future__ import annotations
 
+import io
+import json
+import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 SITUATIONS = ROOT / "docs" / "situations.md"
+<<<<<<< HEAD
 FAULT_MATRIX = ROOT / "docs" / "fault-matrix.md"
+=======
+PICTURE = ROOT / "docs" / "demo.svg"
+CAPTURE = ROOT / "docs" / "demo.ansi"
+ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/README.md"))
+MARKS = ("<!-- variables: written by make docs from meta/argument_specs.yml -->\n", "<!-- end of variables -->\n")
+COMMAND = "$ ansible-playbook chargeops.steve.diagnose -i inventory.yml\n\n"
+>>>>>>> gates9
 
 HEAD = """\
 <!--
@@ -65,11 +82,48 @@ def situations() -> str:
     return written({name: era.evidence for name, era in ERAS.items()})
 
 
+<<<<<<< HEAD
 def fault_matrix() -> str:
     """The page of the fault matrix as it should be."""
     from tests.matrix.table import written
 
     return written()
+=======
+def picture() -> str:
+    """The picture of the terminal as it should be: no font or anything else is fetched when it is shown."""
+    from rich._export_format import CONSOLE_SVG_FORMAT
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(record=True, width=100, file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(Text.from_ansi(COMMAND + CAPTURE.read_text(encoding="utf-8")))
+    frame = re.sub(r"@font-face {{.*?}}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    drawn = console.export_svg(title="make demo", code_format=frame, unique_id="demo")
+    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+
+
+def role_page(role: Path) -> str:
+    """A role's README with the table of variables as it should be. ValueError: it has no place for the table."""
+    import yaml
+
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    lines = ["| variable | type | default | what |", "|---|---|---|---|"]
+    for name, spec in specs["main"]["options"].items():
+        kind = f"{spec['type']} of {spec['elements']}" if "elements" in spec else spec.get("type", "str")
+        said = spec["description"] if isinstance(spec["description"], str) else " ".join(spec["description"])
+        default = "" if spec.get("default") in (None, "") else f"`{_shown(spec['default'])}`"
+        cells = [f"`{name}`", kind, default, said.strip()]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    before, _, rest = (role / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        raise ValueError(f"roles/{role.name}/README.md has no {MARKS[0].strip()} or no end of it")
+    return before + MARKS[0] + "\n" + "\n".join(lines) + "\n\n" + MARKS[1] + after
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+>>>>>>> gates9
 
 
 if __name__ == "__main__":
@@ -80,4 +134,10 @@ if __name__ == "__main__":
 
     PAGE.write_text(page(), encoding="utf-8")
     SITUATIONS.write_text(situations(), encoding="utf-8")
+<<<<<<< HEAD
     FAULT_MATRIX.write_text(fault_matrix(), encoding="utf-8")
+=======
+    PICTURE.write_text(picture(), encoding="utf-8")
+    for role in ROLES:
+        (role / "README.md").write_text(role_page(role), encoding="utf-8")
+>>>>>>> gates9

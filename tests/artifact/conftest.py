@@ -36,10 +36,10 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections path that holds the artifact only."""
     path = tmp_path_factory.mktemp("collections")
-    argv = [BIN / "ansible-galaxy", "collection", "install", artifact, "--collections-path", path, "--offline"]
+    argv = [str(BIN / "ansible-galaxy"), "collection", "install", str(artifact), "--collections-path", str(path)]
     done = subprocess.run(
         # Its dependencies come with the package ansible. With the checkout on the path there would be nothing to do.
-        [*argv, "--no-deps"], env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(path)},
+        [*argv, "--offline", "--no-deps"], env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(path)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -76,6 +76,7 @@ def test_every_module_is_documented(command: Command, installed: Path) -> None:
     assert sorted(pages) == modules, shown.stderr
     assert all(page["doc"]["filename"].startswith(str(installed)) for page in pages.values())
     assert all(page["doc"]["options"] and page["examples"] and page["return"] for page in pages.values())
+    assert all({"check_mode", "diff_mode", "idempotent"} <= set(page["doc"]["attributes"]) for page in pages.values())
 
 
 def test_every_role_is_documented(command: Command) -> None:

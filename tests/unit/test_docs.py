@@ -10,6 +10,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from tests.matrix.table import without_seconds
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,3 +37,17 @@ def test_situations_page_is_generated_from_the_table() -> None:
 def test_fault_matrix_page_is_generated_from_rows_and_recordings() -> None:
     written = (ROOT / "docs" / "fault-matrix.md").read_text(encoding="utf-8")
     assert without_seconds(generator().fault_matrix()) == without_seconds(written), "run make docs"
+
+
+def test_the_picture_is_drawn_from_what_the_demo_shows() -> None:
+    drawn = generator().picture()
+    assert drawn == (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8"), "run make docs"
+    assert "proxy-upgrade-stripped" in drawn
+    # Whoever reads the page asks nobody else for anything.
+    assert "url(http" not in drawn and "href" not in drawn
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
+def test_the_variables_in_a_roles_readme_are_those_of_its_specs(role: str) -> None:
+    written = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    assert generator().role_page(ROOT / "roles" / role) == written, "run make docs"

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, chargeops.steve contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The workflow names stages that exist, and together its jobs run all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests import bootstrap, pythons, stages
+
+ROOT = Path(__file__).resolve().parents[3]
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
+JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
+
+
+def rows(job: dict[str, Any]) -> list[dict[str, str]]:
+    """The jobs of a matrix, each as what its variables are."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    if isinstance(matrix.get("include"), str):
+        assert matrix["include"] == "${{ fromJSON(needs.plan.outputs.molecule) }}"
+        return stages.jobs("molecule")
+    return matrix.get("include") or [{name: value} for name, values in matrix.items() for value in values] or [{}]
+
+
+def filled(text: str, job: dict[str, Any], row: dict[str, str]) -> str:
+    """A command with the job's environment and the matrix in place."""
+    for name, value in job.get("env", {}).items():
+        text = text.replace(f"${name}", value)
+    return re.sub(r"\$\{\{ matrix\.(\w+) \}\}", lambda found: row[found[1]], text)
+
+
+def calls() -> list[tuple[str, list[str]]]:
+    """Every call of tests/run.py: (environment, arguments)."""
+    found = []
+    for job in JOBS.values():
+        for row in rows(job):
+            for step in job["steps"]:
+                command = filled(step.get("run", ""), job, row)
+                if called := re.search(r"tests/bootstrap\.py (.*?) tests/run\.py (.*)", command):
+                    found.append((shlex.split(called[1])[0], shlex.split(called[2].partition(")")[0])))
+    return found
+
+
+def ran() -> dict[str, list[str]]:
+    """The stages that run, by environment."""
+    found: dict[str, list[str]] = {}
+    for environment, words in calls():
+        if "--jobs" in words:
+            continue
+        wanted = words[: words.index("--shard")] if "--shard" in words else words
+        names = [stage.name for stage in stages.select(stages.all_stages(), wanted)]
+        found[environment] = [*found.get(environment, []), *names]
+    return found
+
+
+def test_every_stage_is_run_by_a_job() -> None:
+    by_environment = ran()
+    done = set(by_environment["dev"])
+    for version in stages.CORES:
+        targets = any(environment == f"core-{version}" and words == ["targets"] for environment, words in calls())
+        if {"unit", "contract", "sanity", "artifact"} <= set(by_environment[f"core-{version}"]) and targets:
+            done.add(f"core {version}")
+    assert {stage.name for stage in stages.all_stages()} - done == set()
+
+
+def test_every_shard_runs() -> None:
+    shards = sorted(words[words.index("--shard") + 1] for _, words in calls() if "--shard" in words)
+    assert shards == [f"{number}/{len(shards)}" for number in range(1, len(shards) + 1)] and shards
+
+
+def test_every_environment_and_python_is_one_that_there_is() -> None:
+    for name, job in JOBS.items():
+        for row in rows(job):
+            if "environment" in row:
+                needed = bootstrap.ENVIRONMENTS[row["environment"]][2]
+                assert tuple(int(part) for part in row["python"].split(".")) >= needed, name
+    suite = {(row["environment"], row["python"]) for row in rows(JOBS["suite"])}
+    assert {(f"core-{core}", python) for core in stages.CORES for python in stages.CORE_PYTHONS} <= suite
+
+
+def test_every_python_of_managed_hosts_is_set_up() -> None:
+    (setup,) = (step for step in JOBS["targets"]["steps"] if "setup-python" in step.get("uses", ""))
+    there = setup["with"]["python-version"].split("\n")
+    assert set(pythons.targets()) <= set(there)
+    # What the newest core looks for, which may not be the one of this environment.
+    assert {f"3.{minor}" for minor in range(8, 15)} <= set(there)
+
+
+def test_green_needs_every_job_and_each_job_ends() -> None:
+    assert set(JOBS["green"]["needs"]) == set(JOBS) - {"green"}
+    assert JOBS["green"]["if"] == "always()"
+    assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def test_green_is_red_unless_everything_succeeded() -> None:
+    (step,) = JOBS["green"]["steps"]
+    for results, code in (("success success", 0), ("success failure", 1), ("skipped success", 1), ("cancelled", 1)):
+        done = subprocess.run(["sh", "-ec", step["run"]], env={"RESULTS": results}, capture_output=True, check=False)
+        assert done.returncode == code, results
+
+
+def test_nothing_of_the_event_reaches_a_shell_and_actions_are_pinned() -> None:
+    for job in JOBS.values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", ""), "pass it through env"
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/none@v1"))
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+
+
+def test_the_plan_is_one_line_of_json() -> None:
+    argv = [sys.executable, str(ROOT / "tests" / "run.py"), "--jobs", "molecule"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == stages.jobs("molecule") and done.stdout.count("\n") == 1
