@@ -2,14 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-<<<<<<< HEAD
-"""Writes docs/findings.md (the catalogue), docs/situations.md and docs/fault-matrix.md (tables): ``make docs``.
-=======
-"""Writes docs/findings.md from the catalogue, docs/situations.md from the table of situations and docs/demo.svg from
-what the demo shows (docs/demo.ansi, which a test of the demo holds true), and the tables of variables in the roles'
-READMEs from their argument specs: ``make docs``.
->>>>>>> gates9
+"""Writes the generated pages: ``make docs``.
 
+docs/findings.md from the catalogue, docs/situations.md and docs/fault-matrix.md from their tables, docs/demo.svg from
+what the demo shows (docs/demo.ansi, which a test of the demo holds true), and the tables of variables in the roles'
+READMEs from their argument specs.
 A test fails when a page is older than what it is written from.
 """
 
@@ -24,15 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 SITUATIONS = ROOT / "docs" / "situations.md"
-<<<<<<< HEAD
 FAULT_MATRIX = ROOT / "docs" / "fault-matrix.md"
-=======
 PICTURE = ROOT / "docs" / "demo.svg"
 CAPTURE = ROOT / "docs" / "demo.ansi"
 ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/README.md"))
 MARKS = ("<!-- variables: written by make docs from meta/argument_specs.yml -->\n", "<!-- end of variables -->\n")
 COMMAND = "$ ansible-playbook chargeops.steve.diagnose -i inventory.yml\n\n"
->>>>>>> gates9
 
 HEAD = """\
 <!--
@@ -82,13 +76,11 @@ def situations() -> str:
     return written({name: era.evidence for name, era in ERAS.items()})
 
 
-<<<<<<< HEAD
 def fault_matrix() -> str:
     """The page of the fault matrix as it should be."""
     from tests.matrix.table import written
 
     return written()
-=======
 def picture() -> str:
     """The picture of the terminal as it should be: no font or anything else is fetched when it is shown."""
     from rich._export_format import CONSOLE_SVG_FORMAT
@@ -123,7 +115,6 @@ def role_page(role: Path) -> str:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
->>>>>>> gates9
 
 
 if __name__ == "__main__":
@@ -134,10 +125,7 @@ if __name__ == "__main__":
 
     PAGE.write_text(page(), encoding="utf-8")
     SITUATIONS.write_text(situations(), encoding="utf-8")
-<<<<<<< HEAD
     FAULT_MATRIX.write_text(fault_matrix(), encoding="utf-8")
-=======
     PICTURE.write_text(picture(), encoding="utf-8")
     for role in ROLES:
         (role / "README.md").write_text(role_page(role), encoding="utf-8")
->>>>>>> gates9
