@@ -7,6 +7,7 @@
 docs/findings.md from the catalogue, docs/situations.md and docs/fault-matrix.md from their tables, docs/demo.svg from
 what the demo shows (docs/demo.ansi, which a test of the demo holds true), and the tables of variables in the roles'
 READMEs from their argument specs.
+
 A test fails when a page is older than what it is written from.
 """
 
