@@ -88,10 +88,11 @@ def _down(engine: engines.Engine, name: str) -> None:
 def _remove_left(name: str, started: int | None) -> None:
     """Remove what an interrupted run left, and stop the engine if the run started it.
 
-    The engine may finish what it was asked for: a second time finds that.
+    The engine may finish what it was asked for: a second time finds that. One that is gone is not started again.
     """
     for _time in range(2 if together(name) else 0):
-        _down(engines.ensure(), name)
+        if engines.answers():
+            _down(engines.Engine(), name)
         time.sleep(1)
     if started is not None:
         engines.stop(started)
