@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_stage_that_shares_its_work_runs_alone(monkeypatch: pytest.MonkeyPatch
         now.remove(name)
         return Counts(passed=1)
 
-    known = [Stage(name, "g", lambda name=name: during(name), slots=len(name)) for name in ("a", "b", "cc", "d")]
+    known = [Stage(name, "g", partial(during, name), slots=len(name)) for name in ("a", "b", "cc", "d")]
     results: list[Result] = []
     run.run_stages(known, Docker(), results)
     assert len(results) == 4
