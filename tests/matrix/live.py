@@ -35,8 +35,8 @@ from tests.stack.engine import client_env
 from tests.stack.project import Mode, Stack
 from tests.stack.shell import ROOT, StackError, say
 
-#: For every run: an operator who waits no longer than needed, and allows the restart that a repair needs.
-EXTRA = {"diagnose_timeout": 3, "steve_allow_restart": True}
+#: For every run: an operator who waits no longer than a busy machine needs, and allows the restart that a repair needs.
+EXTRA = {"diagnose_timeout": 6, "steve_allow_restart": True}
 
 #: Passwords that rows and stacks use, as far as they are nobody's user name as well.
 SECRETS = (
