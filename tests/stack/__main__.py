@@ -10,14 +10,16 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from tests.stack import cleanup, images
+from tests.stack import cleanup, images, watch
 from tests.stack import engine as engines
-from tests.stack.project import Mode, Stack
+from tests.stack.project import Mode, Stack, numbered, together
 from tests.stack.shell import StackError
 
 
@@ -29,7 +31,13 @@ def main(argv: Sequence[str]) -> int:
         if options.command == "up":
             _up(options)
         elif options.command == "down":
-            _down(engines.ensure(), options.name)
+            watch.claim(options.name)
+            # Where no engine runs, no stack does: none is started to find nothing.
+            if together(options.name) or engines.answers():
+                _down(engines.ensure(), options.name)
+        elif options.command == "watch":
+            remove = partial(_remove_left, options.name, options.engine)
+            watch.watch(options.name, options.process, options.directory, remove)
         elif options.command == "images":
             print(images.ensure(engines.ensure()))
         elif options.command == "engine":
@@ -43,8 +51,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _up(options: argparse.Namespace) -> None:
+    watch.claim(options.name)
     engine = engines.ensure()
     _down(engine, options.name)
+    watch.begin(options.name, engine.started)
     tags = images.ensure(engine)
     stacks = [
         Stack(engine, tags, release=release, mode=options.mode, name=numbered(options.name, number))
@@ -69,16 +79,23 @@ def _tell(text: str, path: Path | None, number: int) -> None:
         path.with_stem(numbered(path.stem, number)).write_text(text + "\n")
 
 
-def numbered(name: str, number: int) -> str:
-    """The name of one of several: the first keeps it, the others get ``-2``, ``-3`` and so on."""
-    return name if number == 1 else f"{name}-{number}"
-
-
 def _down(engine: engines.Engine, name: str) -> None:
     """Remove the stacks that were brought up together under a name."""
-    others = [path.name for path in cleanup.STACKS.glob(f"{name}-*") if path.name.removeprefix(f"{name}-").isdigit()]
-    for one in (name, *sorted(others)):
+    for one in dict.fromkeys((name, *together(name))):
         cleanup.remove_stack(engine, one)
+
+
+def _remove_left(name: str, started: int | None) -> None:
+    """Remove what an interrupted run left, and stop the engine if the run started it.
+
+    The engine may finish what it was asked for: a second time finds that. One that is gone is not started again.
+    """
+    for _time in range(2 if together(name) else 0):
+        if engines.answers():
+            _down(engines.Engine(), name)
+        time.sleep(1)
+    if started is not None:
+        engines.stop(started)
 
 
 def _clean() -> None:
@@ -100,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--mode", choices=get_args(Mode), default="host", help="where nginx runs (default: %(default)s)")
     up.add_argument("--inventory", type=Path, help="file to write the inventory to (others: FILE-2 …)")
     commands.add_parser("down", help="remove the stacks of a name").add_argument("name")
+    watching = commands.add_parser("watch", help="remove the stacks of a name when a molecule process has ended")
+    watching.add_argument("name")
+    watching.add_argument("process", type=int)
+    watching.add_argument("directory", type=Path, help="molecule's ephemeral directory, which is removed too")
+    watching.add_argument("--engine", type=int, help="process of the engine that was started for it, to be stopped")
     commands.add_parser("engine", help="make sure that a Docker engine runs, and leave it running")
     commands.add_parser("images", help="build the images that are missing")
     commands.add_parser("clean", help="remove this checkout's stacks, the images, and an engine that was started here")

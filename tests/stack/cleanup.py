@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.stack.engine import Engine
-from tests.stack.shell import CACHE, StackError, say
+from tests.stack.shell import CACHE, StackError, lock, say
 
 STACKS = CACHE / "stacks"
 """One directory per stack of this checkout: the compose project, and ``owner``, the process that answers for it."""
@@ -23,8 +23,14 @@ LABEL = "chargeops.steve.test"
 def remove_stack(engine: Engine, name: str) -> None:
     """Remove a stack's containers, networks, volumes and files; calling it again does no harm.
 
-    Raises StackError when something is still there; then the files stay too, and the next sweep tries again.
+    One at a time, because the engine refuses to remove what is being removed. Raises StackError when something is
+    still there; then the files stay too, and the next sweep tries again.
     """
+    with lock(CACHE / "removing.lock"):
+        _remove(engine, name)
+
+
+def _remove(engine: Engine, name: str) -> None:
     own, project = f"label={LABEL}={name}", f"label=com.docker.compose.project={name}"
     steps = (
         (("ps", "--all", "--filter", own), ("rm", "--force", "--volumes")),

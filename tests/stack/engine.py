@@ -153,6 +153,8 @@ def _start() -> int | None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # What is started for one stack (tests/stack/watch.py) ends with it.
+            env={key: value for key, value in os.environ.items() if key != "STEVE_STACK"},
             cwd="/",
         )
     _daemons.append(process)

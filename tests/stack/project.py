@@ -98,6 +98,18 @@ def free_port() -> int:
     raise StackError("No free TCP port was found between 20000 and 30000: something on this machine took them all.")
 
 
+def numbered(name: str, number: int) -> str:
+    """The name of one of several: the first keeps it, the others get ``-2``, ``-3`` and so on."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def together(name: str) -> list[str]:
+    """Names of the stacks that are there of those brought up together under a name."""
+    others = [path.name for path in STACKS.glob(f"{name}-*") if path.name.removeprefix(f"{name}-").isdigit()]
+    first = [name] if (STACKS / name).exists() else []
+    return [*first, *sorted(others, key=lambda other: int(other.removeprefix(f"{name}-")))]
+
+
 class Stack:
     """A SteVe installation. Use as a context manager, or call up() and down().
 

@@ -6,21 +6,24 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
+import pytest
 from testinfra.host import Host
 
-sys.path.insert(0, os.environ["STEVE_CHECKOUT"])
-
-from tests.stack import engine, images
 from tests.stack.project import Stack
+from tests.stack.scenario import Scenario, boot
 
 
-def stack() -> Stack:
-    """The stack of this scenario."""
-    there = engine.ensure()
-    return Stack.load(there, images.ensure(there), os.environ["STEVE_STACK"])
+def test_check_mode_predicted_what_was_done(scenario: Scenario, stack: Stack) -> None:
+    predicted, done = scenario.run("check"), scenario.run("converge")
+    assert sorted(predicted.ids()) == sorted(done.first_ids()) == ["charge-box-unregistered", "proxy-upgrade-stripped"]
+    assert done.ids() == []
+    assert predicted.changed[stack.name] == done.changed[stack.name] == 2
+    assert predicted.changes == done.changes
+    assert any("location ^~ /steve/websocket/" in str(change["diff"]) for change in done.changes)
+
+
+def test_a_second_run_changes_nothing(scenario: Scenario, stack: Stack) -> None:
+    assert scenario.run("idempotence").changed[stack.name] == 0
 
 
 def test_nginx_accepts_its_configuration(host: Host) -> None:
@@ -38,10 +41,6 @@ def test_nothing_of_the_transaction_stays_behind(host: Host) -> None:
     assert not host.file("/var/lib/chargeops.steve").exists
 
 
-def test_a_charger_boots_through_nginx() -> None:
-    there = stack()
-    charger = there.charger("LIVE1", url=there.proxy_ws_url)
-    try:
-        assert charger.wait_for("booted")["status"] == "Accepted"
-    finally:
-        charger.stop()
+@pytest.mark.parametrize("box", ["CP1", "CP2"])
+def test_a_charger_boots_through_nginx(stack: Stack, box: str) -> None:
+    assert boot(stack.proxy_ws_url, box) == "Accepted"
