@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
 
 from tests.matrix.runbook import (
     CAN_NAME,
+    UNTIL_101,
     Reading,
     charge_boxes,
     location_block,
@@ -146,6 +148,20 @@ def test_curls_last_line_is_read() -> None:
     assert read_curl(noisy)["redirect"] == "http://h/steve/manager/signin"
     assert read_curl("\n000 0.000000 7 ") == {"status": None, "connected": False, "exit": 7}
     assert read_curl("") == {"status": None, "connected": False, "exit": -1}
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("printf 'HTTP/1.1 101 \\r\\n\\r\\n'; exec sleep 60", {"status": 101, "connected": True, "exit": 0}),
+        ("printf 'HTTP/1.1 404 \\r\\n\\r\\n\\n404 0.1 0 '", {"status": 404, "connected": True, "exit": 0}),
+        ("sleep 0.2; printf '\\n000 0.1 28 '; exit 28", {"status": None, "connected": True, "exit": 28}),
+    ],
+)
+def test_an_upgrade_is_ended_as_soon_as_it_stands(program: str, told: dict[str, Any]) -> None:
+    asking = ["sh", "-c", UNTIL_101, "sh", "sh", "-c", program]
+    done = subprocess.run(asking, capture_output=True, text=True, timeout=30, check=False)
+    assert read_curl(done.stdout) == told
 
 
 def test_an_id_is_on_the_page_letter_for_letter() -> None:
