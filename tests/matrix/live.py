@@ -167,17 +167,20 @@ class Wave:
 
     def _undo(self, name: str) -> None:
         row, bench = self.benches[name]
-        undoing = [faults()[fault].undo for fault in reversed(row.faults)]
+        undoing = [faults()[fault].undo for fault in row.faults]
         ill = not self.outcomes[name].ok
         bench.end()
         try:
+            # A fault that keeps SteVe down comes first in a pair, and SteVe is needed to undo the other.
+            if MEND in undoing:
+                bench.mend()
             for steps in undoing:
                 if not isinstance(steps, str):
                     bench.apply(steps)
         except StackError as error:
             self.outcomes[name].problems.append(f"undo: {error}")
             ill = True
-        if ill or MEND in undoing:
+        if ill:
             bench.mend()
         if any(undoing) and (seen := boots(bench.stack)):
             self.outcomes[name].problems.append(f"no station boots after it was undone: {seen}")

@@ -159,7 +159,12 @@ class Bench:
     # -- containers --------------------------------------------------------------------------------------------
 
     def _compose(self, words: list[str]) -> None:
-        self.stack.compose(*words, check="up" not in words)
+        # A busy container cannot always be frozen at once; `up` may be meant to fail.
+        for _attempt in range(4 if words[0] == "pause" else 1):
+            done = self.stack.compose(*words, check=False)
+            if done.returncode == 0 or words[0] == "up":
+                return
+        raise StackError(f"docker compose {' '.join(words)}: {done.stderr.strip()[-300:]}")
 
     def _docker(self, words: list[str]) -> None:
         self.stack.engine.docker(*words)
