@@ -98,12 +98,15 @@ class Named:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the matrix with what was said of it. ``seconds``: of the diagnosis and of the runbook."""
+    """A row of the matrix with what was said of it. ``seconds``: of the diagnosis and of the runbook.
+
+    ``literal`` and ``kindly`` are None where the runbook was not played.
+    """
 
     row: Row
     ours: Named
-    literal: Named
-    kindly: Named
+    literal: Named | None
+    kindly: Named | None
     unexplained: tuple[str, ...]
     blocked: frozenset[str]
     seconds: tuple[float, float]
@@ -129,14 +132,15 @@ class Line:
 def line(row: Row, recorded: dict[str, Any]) -> Line:
     """Judge a recorded row from both sides."""
     ours = verdict(recorded)
-    told, kind = reading(recorded["runbook"]), reading(recorded["runbook"], kindly=True)
+    answers = recorded["runbook"]
+    told, kind = reading(answers), reading(answers, kindly=True)
     ids = frozenset(id for id, _hop in row.expected)
     seconds = recorded["seconds"]
     return Line(
         row,
         Named(_texts(ours.causes), _texts(row.expected)),
-        Named(told.named, ids),
-        Named(kind.named, ids),
+        Named(told.named, ids) if answers else None,
+        Named(kind.named, ids) if answers else None,
         told.unexplained,
         ours.blocked,
         (float(seconds["diagnose"]), float(seconds["runbook"])),
@@ -183,16 +187,18 @@ def _summary(found: Sequence[Line]) -> str:
     listed = sorted({id for one in found for id, _hop in one.row.expected})
     live = sum(one.row.quick for one in found)
     each = sum(one.seconds[0] for one in found) / len(found) if found else 0.0
-    by_hand = sum(one.seconds[1] for one in found) / len(found) if found else 0.0
+    played = [one.seconds[1] for one in found if one.literal is not None]
+    by_hand = sum(played) / len(played) if played else 0.0
     text = textwrap.fill(
         f"{len(found)} rows, {pairs} of them with two faults at once, on {len(releases)} releases "
         f"({', '.join(releases)}); {len(listed)} of {len(BY_ID)} findings are expected by at least one row, {live} "
         f"rows run live in `make test` as well. Looking at a host took {each:.1f} s on average (several at once on a "
-        f"machine of two cores), the runbook's commands {by_hand:.1f} s without the person who reads them.",
+        f"machine of two cores), the runbook's commands {by_hand:.1f} s without the person who reads them. The runbook "
+        f"was played in {len(played)} of the rows; its figures are of those.",
         120,
     )
     groups: list[tuple[str, Callable[[Line], bool]]] = [("**all rows**", lambda one: True)]
-    groups += [("what the runbook has words for", lambda one: one.literal.wanted <= CAN_NAME)]
+    groups += [("what the runbook has words for", lambda one: {id for id, _hop in one.row.expected} <= CAN_NAME)]
     groups += [(release, lambda one, release=release: one.row.release == release) for release in releases]  # type: ignore[misc]
     present = {one.group for one in found}
     groups += [
@@ -213,7 +219,7 @@ def _summary(found: Sequence[Line]) -> str:
 
 def _figures(name: str, found: Sequence[Line]) -> str:
     ours, literal, kindly = (
-        [getattr(one, side) for one in found] for side in ("ours", "literal", "kindly")
+        [said for one in found if (said := getattr(one, side)) is not None] for side in ("ours", "literal", "kindly")
     )  # fmt: skip
     cells = [
         _share(item.exact for item in ours), _false(ours),
@@ -252,7 +258,8 @@ def _row(one: Line) -> str:
     name = row.name + (" *live*" if row.quick else "")
     blocked = ", ".join(sorted(row.blocked & one.blocked)) or "-"
     seconds = f"{one.seconds[0]:.1f} s / {one.seconds[1]:.1f} s"
-    told = _said(one.literal) + (f" ({', '.join(one.unexplained)})" if one.unexplained else "")
+    unexplained = f" ({', '.join(one.unexplained)})" if one.unexplained else ""
+    told = "not played" if one.literal is None else _said(one.literal) + unexplained
     cells = [
         name, ", ".join(sorted(one.ours.wanted)) or "nothing", _said(one.ours), blocked, told,
         row.repaired_by or "-", seconds,
