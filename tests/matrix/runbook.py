@@ -25,6 +25,8 @@ from tests.stack.project import Stack
 
 #: How long a command may take, in seconds. Who reads a runbook waits longer; a fault answers as well after this.
 COMMAND_S = 15
+#: Exit code of ``timeout``.
+CUT_OFF = 124
 #: How long an answer is waited for; a person's curl has no limit, and a busy machine is no fault.
 ANSWER_S = 5
 _MAX_TEXT = 4000
@@ -234,6 +236,11 @@ def _without_habits(answers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The answers without those that healthy releases give as well."""
     home = answers.get("home") or {}
     return {**answers, "webapi": None, "home": None if home.get("status") == 302 else answers.get("home")}
+
+
+def played(answers: Mapping[str, Any]) -> bool:
+    """Whether the runbook was played to its end; a first command that was cut off says how busy the machine was."""
+    return bool(answers) and (answers.get("ps") or {}).get("exit") != CUT_OFF
 
 
 _Said = tuple[set[str], list[str]]

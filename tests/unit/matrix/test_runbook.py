@@ -17,6 +17,7 @@ from tests.matrix.runbook import (
     Reading,
     charge_boxes,
     location_block,
+    played,
     read,
     read_curl,
     read_list,
@@ -109,6 +110,11 @@ def test_what_the_runbook_has_no_word_for_is_told_and_names_nothing(changed: dic
 
 def test_what_the_runbook_can_name_is_known() -> None:
     assert {id for _changed, named in SAID for id in named} == CAN_NAME
+
+
+def test_a_runbook_whose_first_command_was_cut_off_was_not_played() -> None:
+    assert played(HEALTHY) and played(HEALTHY | {"ps": None})
+    assert not played({}) and not played(HEALTHY | {"ps": {"exit": 124, "states": {}}})
 
 
 def test_steve_is_mended_first() -> None:

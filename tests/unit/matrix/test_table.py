@@ -88,7 +88,7 @@ def test_a_row_in_which_the_runbook_was_not_played_does_not_count_for_it() -> No
     text = page([replace(LINES[0], literal=None, kindly=None), LINES[1]], {})
     assert "| **all rows** | 2 | 100 % | 0 | 100 % | 100 % | 0 | 0 % | 0 % | 0 |" in text
     assert "| healthy-3.7.1 | nothing | = | tcp-refused | not played | - |" in text
-    assert "played in 1 of the rows" in " ".join(text.split())
+    assert "played to its end in 1 of the rows" in " ".join(text.split())
 
 
 def test_findings_without_a_row_are_listed_with_their_reason() -> None:
