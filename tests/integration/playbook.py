@@ -61,14 +61,17 @@ class Run:
         return hosts
 
 
-def playbook(name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None) -> Run:
-    """Run ``chargeops.steve.NAME``, or a file, on an inventory, reports going to a directory of their own."""
+def playbook(
+    name: str, inventory: dict[str, Any], *options: str, extra: dict[str, Any] | None = None,
+    reports: Path | None = None,
+) -> Run:  # fmt: skip
+    """Run ``chargeops.steve.NAME``, or a file, on an inventory; reports go to a directory of their own, or this one."""
     link = COLLECTIONS / "ansible_collections" / "chargeops" / "steve"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(ROOT)
     with tempfile.TemporaryDirectory(prefix="steve-inventory-") as folder:
-        reports = Path(tempfile.mkdtemp(prefix="steve-reports-"))
+        reports = reports or Path(tempfile.mkdtemp(prefix="steve-reports-"))
         hosts = Path(folder) / "hosts.json"
         hosts.write_text(json.dumps(inventory), encoding="utf-8")
         variables = Path(folder) / "extra.json"

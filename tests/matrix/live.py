@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import WebSocketException
+
 from tests.integration.playbook import Run, local_host, playbook
 from tests.matrix import recording, runbook
 from tests.matrix.rows import MEND, RECORDED, Cause, Row, faults, vantage, variables
@@ -33,8 +35,8 @@ from tests.stack.engine import client_env
 from tests.stack.project import Mode, Stack
 from tests.stack.shell import ROOT, StackError, say
 
-#: For every run: an operator who waits no longer than needed, and allows the restart that a repair needs.
-EXTRA = {"diagnose_timeout": 3, "steve_allow_restart": True}
+#: For every run: an operator who waits no longer than a busy machine needs, and allows the restart that a repair needs.
+EXTRA = {"diagnose_timeout": 6, "steve_allow_restart": True}
 
 #: Passwords that rows and stacks use, as far as they are nobody's user name as well.
 SECRETS = (
@@ -124,12 +126,11 @@ class Wave:
         """Run it; whatever happens the stacks are mended."""
         try:
             self._each("inject", self._inject)
-            alive = [name for name, outcome in self.outcomes.items() if outcome.ok]
-            if alive:
-                self._diagnose(alive)
-                ill = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
-                if ill and self.repair:
-                    self._repair(ill)
+            if alive := [name for name, outcome in self.outcomes.items() if outcome.ok]:
+                self._together(self._diagnose, alive)
+            ill = [name for name in alive if self.benches[name][0].repaired_by and self.outcomes[name].ok]
+            if ill and self.repair:
+                self._together(self._repair, ill)
         except BaseException:
             for _row, bench in self.benches.values():
                 bench.end()
@@ -144,12 +145,20 @@ class Wave:
             started = time.monotonic()
             try:
                 do(name)
-            except (StackError, OSError, ValueError, KeyError, TimeoutError) as error:
-                self.outcomes[name].problems.append(f"{what}: {error}")
+            except (StackError, OSError, ValueError, KeyError, WebSocketException) as error:
+                self.outcomes[name].problems.append(f"{what}: {type(error).__name__}: {error}")
             self.outcomes[name].seconds[what] = time.monotonic() - started
 
         with ThreadPoolExecutor(len(self.benches)) as threads:
             list(threads.map(one, self.benches))
+
+    def _together(self, do: Callable[[Sequence[str]], None], names: Sequence[str]) -> None:
+        """Something that is done for several rows at once; where it is not done at all that is a problem of each."""
+        try:
+            do(names)
+        except StackError as error:
+            for name in names:
+                self.outcomes[name].problems.append(str(error))
 
     def _inject(self, name: str) -> None:
         row, bench = self.benches[name]
@@ -158,21 +167,26 @@ class Wave:
 
     def _undo(self, name: str) -> None:
         row, bench = self.benches[name]
-        undoing = [faults()[fault].undo for fault in reversed(row.faults)]
+        undoing = [faults()[fault].undo for fault in row.faults]
         ill = not self.outcomes[name].ok
         bench.end()
         try:
+            # A fault that keeps SteVe down comes first in a pair, and SteVe is needed to undo the other.
+            if MEND in undoing:
+                bench.mend()
             for steps in undoing:
                 if not isinstance(steps, str):
                     bench.apply(steps)
         except StackError as error:
             self.outcomes[name].problems.append(f"undo: {error}")
             ill = True
-        if ill or MEND in undoing:
+        if ill:
             bench.mend()
         if any(undoing) and (seen := boots(bench.stack)):
             self.outcomes[name].problems.append(f"no station boots after it was undone: {seen}")
-            bench.mend()
+            # Other rows shall not suffer from it.
+            bench.stack.down()
+            bench.stack.up()
 
     # -- the collection ----------------------------------------------------------------------------------------
 
@@ -196,33 +210,33 @@ class Wave:
         return {"all": {"hosts": others, "children": {"steve": {"hosts": hosts}}}}
 
     def _play(self, playbook_name: str, names: Sequence[str]) -> tuple[Run, float]:
-        """Run a playbook over some hosts; the run's directory is the newest one among the wave's reports."""
+        """Run a playbook over some hosts."""
         started = time.monotonic()
-        extra = EXTRA | {"steve_report_dir": str(self.reports), "steve_serial": len(names)}
-        done = playbook(playbook_name, self._inventory(names), f"--forks={len(names) + 2}", extra=extra)
-        directories = sorted(
-            (item for item in self.reports.iterdir() if item.is_dir()), key=lambda item: item.stat().st_mtime_ns
-        )
-        if not directories or not (directories[-1] / "findings.json").exists():
+        self.reports.mkdir(exist_ok=True)
+        done = playbook(
+            playbook_name, self._inventory(names), f"--forks={len(names) + 2}",
+            extra=EXTRA | {"steve_serial": len(names)}, reports=self.reports,
+        )  # fmt: skip
+        if not done.directories or not (done.directories[-1] / "findings.json").exists():
             raise StackError(f"{playbook_name} came to no verdict:\n{done.output[-3000:]}")
-        return Run(done.code, done.output, tuple(directories)), time.monotonic() - started
+        return done, time.monotonic() - started
 
     def _diagnose(self, names: Sequence[str]) -> None:
-        run, seconds = self._play("diagnose", names)
-        findings = run.findings
+        done, seconds = self._play("diagnose", names)
+        findings = done.findings
         for name in names:
             row, outcome = self.benches[name][0], self.outcomes[name]
             outcome.seconds["diagnose"] = seconds
             outcome.found = causes(findings, name)
             outcome.problems += judged(findings, name, row)
-            if run.recap.get(name, {}).get("changed") != 0:
+            if done.recap.get(name, {}).get("changed") != 0:
                 outcome.problems.append("the diagnosis says that it changed something")
-        told = run.output + json.dumps(findings)
+        told = done.output + json.dumps(findings)
         if leaked := {secret for secret in SECRETS if secret in told}:
             # Whose it is cannot be told from the output of all.
             self.outcomes[names[0]].problems.append(f"a secret is shown: {sorted(leaked)}")
         if self.record:
-            self._record(run, seconds, names)
+            self._record(done, seconds, names)
 
     def _repair(self, names: Sequence[str]) -> None:
         for name in names:

@@ -26,7 +26,7 @@ MEND = "mend"
 
 #: The vocabulary: what a step may be called. tests/matrix/steps.py says what each does.
 STEPS = (
-    "compose", "docker", "target", "sql", "control", "env_file", "override", "knobs", "restart_policy", "wait", "pause",
+    "compose", "docker", "target", "sql", "control", "env_file", "override", "knobs", "wait", "pause",
     "nginx", "register", "unregister", "sessions", "connected", "listener", "squatter", "moved", "healthy", "program",
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ It stands beside the diagnosis in the fault matrix. Played are the steps that on
 start of the log), 1b (health), 2 (is the id on the page), 3 (upgrade request), 5a (lines of the nginx location) and 6
 (Web API). Step 4 needs somebody who power-cycles the charger, 5b and 6b are advice without a command.
 
-The upgrade request of step 3 opens a session in the charger's name; it is closed within a second.
+The upgrade request of step 3 opens a session in the charger's name; it is closed at once.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from tests.stack.cleanup import LABEL
 from tests.stack.project import Stack
 
 #: How long a command may take, in seconds. Who reads a runbook waits longer; a fault answers as well after this.
-COMMAND_S = 6
-#: How long the upgrade request is kept open or waited for.
-UPGRADE_S = 1.0
+COMMAND_S = 15
+#: Exit code of ``timeout``.
+CUT_OFF = 124
+#: How long an answer is waited for; a person's curl has no limit, and a busy machine is no fault.
+ANSWER_S = 5
 _MAX_TEXT = 4000
 _UPGRADE = (
     *("-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"),
@@ -34,13 +36,20 @@ _UPGRADE = (
 )
 #: Last line of a curl: status, whether a connection stood (seconds until it did), curl's own code, redirect.
 _WRITE_OUT = r"\n%{http_code} %{time_connect} %{exitcode} %{redirect_url}"
+#: A curl that gets 101 would stay open; it is ended as soon as that stands there.
+UNTIL_101 = r"""
+said=$(mktemp) && trap 'rm -f "$said"' EXIT
+"$@" > "$said" & pid=$!
+while kill -0 $pid 2>/dev/null && ! grep -q '^HTTP/[0-9.]* 101' "$said"; do sleep 0.1; done
+if grep -q '^HTTP/[0-9.]* 101' "$said"; then kill $pid 2>/dev/null; echo '101 1 0'; else wait $pid; cat "$said"; fi
+"""
 #: Signing in as a person does: form, token, cookie; then the page.
 _LIST = r"""
 jar=$(mktemp) && trap 'rm -f "$jar"' EXIT
-token=$(curl -sS -m 2 -c "$jar" "$1/manager/signin" | sed -n 's/.*name="_csrf"[^>]*value="\([^"]*\)".*/\1/p' | head -n1)
-curl -sS -m 3 -b "$jar" -c "$jar" -o /dev/null -w '%{http_code} %{redirect_url}\n' --data-urlencode "username=$2" \
+token=$(curl -sS -m 5 -c "$jar" "$1/manager/signin" | sed -n 's/.*name="_csrf"[^>]*value="\([^"]*\)".*/\1/p' | head -n1)
+curl -sS -m 5 -b "$jar" -c "$jar" -o /dev/null -w '%{http_code} %{redirect_url}\n' --data-urlencode "username=$2" \
     --data-urlencode "password=$3" --data-urlencode "_csrf=$token" "$1/manager/signin"
-curl -sS -m 3 -b "$jar" -w '\n%{http_code}\n' "$1/manager/chargepoints"
+curl -sS -m 5 -b "$jar" -w '\n%{http_code}\n' "$1/manager/chargepoints"
 """
 _NGINX = "cat /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf 2>/dev/null"
 
@@ -83,13 +92,13 @@ def collect(stack: Stack, host: Mapping[str, Any], vantage: bool) -> dict[str, A
     answers: dict[str, Any] = {
         "ps": _ps(stack, directory) if directory else None,
         "logs": _logs(stack, directory, app) if directory else None,
-        "home": _curl(stack, False, "-m", "2", "-u", f"{user}:{password}", f"{url}/manager/home") if password else None,
+        "home": _curl(stack, "-u", f"{user}:{password}", f"{url}/manager/home") if password else None,
         "list": _listed(stack, url, user, password, boxes) if password else None,
         "handshake": _handshakes(stack, public, boxes, vantage) if public else None,
         "nginx": _ran(stack, _NGINX)[1][:_MAX_TEXT],
     }
     bearer = f"Authorization: Bearer {stack.app_env.get('WEBAPI_VALUE', '')}"
-    answers["webapi"] = _curl(stack, False, "-m", "2", "-H", bearer, f"{url}/api/v1/chargepoints")
+    answers["webapi"] = _curl(stack, "-H", bearer, f"{url}/api/v1/chargepoints")
     return answers
 
 
@@ -129,16 +138,17 @@ def seen_in_log(text: str) -> str:
     return "starting" if begins else "no start"
 
 
-def _curl(stack: Stack, outside: bool, *words: str) -> dict[str, Any]:
+def _curl(stack: Stack, *words: str, outside: bool = False) -> dict[str, Any]:
     """Status (None: no answer), curl's exit code, whether a connection stood, and where it was sent on to."""
-    command = ("curl", "-sS", "-i", "--globoff", "-w", _WRITE_OUT, *words)
+    command = ("curl", "-sSN", "-i", "--globoff", "-m", str(ANSWER_S), "-w", _WRITE_OUT, *words)
+    asking = ("sh", "-c", UNTIL_101, "sh", *command)
     if outside:
         label = f"{LABEL}={stack.name}"
         done = stack.engine.docker(
-            *("run", "--rm", "--network", "host", "--label", label, stack.images.target, *command), check=False
+            *("run", "--rm", "--network", "host", "--label", label, stack.images.target, *asking), check=False
         )
     else:
-        done = stack.in_target(*command, check=False)
+        done = stack.in_target(*asking, check=False)
     return read_curl(done.stdout)
 
 
@@ -176,7 +186,7 @@ def _handshakes(stack: Stack, public: str, boxes: Sequence[str], vantage: bool) 
     base = re.sub("^ws", "http", public)
 
     def ask(box: str) -> dict[str, Any]:
-        return _curl(stack, vantage, "-m", str(UPGRADE_S), *_UPGRADE, f"{base}/{quote(box, safe='')}")
+        return _curl(stack, *_UPGRADE, f"{base}/{quote(box, safe='')}", outside=vantage)
 
     with ThreadPoolExecutor(4) as pool:
         return dict(zip(boxes, pool.map(ask, boxes), strict=True))
@@ -226,6 +236,11 @@ def _without_habits(answers: Mapping[str, Any]) -> Mapping[str, Any]:
     """The answers without those that healthy releases give as well."""
     home = answers.get("home") or {}
     return {**answers, "webapi": None, "home": None if home.get("status") == 302 else answers.get("home")}
+
+
+def played(answers: Mapping[str, Any]) -> bool:
+    """Whether the runbook was played to its end; a first command that was cut off says how busy the machine was."""
+    return bool(answers) and (answers.get("ps") or {}).get("exit") != CUT_OFF
 
 
 _Said = tuple[set[str], list[str]]

@@ -53,7 +53,7 @@ services:
     healthcheck:
       test: ["CMD-SHELL", "{seldom}; mariadb -h127.0.0.1 -usteve -pchangeme stevedb -e 'select 1' && {once}"]
       interval: 1s
-      timeout: 15s
+      timeout: 30s
       retries: 120
   app:
     image: {simulator}
@@ -69,13 +69,13 @@ services:
     healthcheck:
       test: ["CMD-SHELL", "{seldom}; curl -fsS -m 5 -o /dev/null http://127.0.0.1:8180/steve/manager/signin && {once}"]
       interval: 1s
-      timeout: 15s
+      timeout: 30s
       retries: 120
 """
 
 #: Docker asks each second, so that a start is seen at once. From the first answer on it has to wait, because each time
 #: costs more than SteVe does; what stands in /dev/shm is gone when the container starts again.
-_SELDOM, _ONCE = "test -e /dev/shm/was-healthy && sleep 8", "touch /dev/shm/was-healthy"
+_SELDOM, _ONCE = "test -e /dev/shm/was-healthy && sleep 20", "touch /dev/shm/was-healthy"
 
 _MAIN_PROPERTIES = """\
 # Read by SteVe up to 3.8.0, which replaces a value $NAME by the environment variable NAME.

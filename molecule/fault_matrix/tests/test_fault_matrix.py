@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from testinfra.host import Host
-
-sys.path.insert(0, os.environ["STEVE_CHECKOUT"])
 
 from tests.matrix import live, rows
 from tests.stack import cleanup, engine, images

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
 
 from tests.matrix.runbook import (
     CAN_NAME,
+    UNTIL_101,
     Reading,
     charge_boxes,
     location_block,
+    played,
     read,
     read_curl,
     read_list,
@@ -109,6 +112,11 @@ def test_what_the_runbook_can_name_is_known() -> None:
     assert {id for _changed, named in SAID for id in named} == CAN_NAME
 
 
+def test_a_runbook_whose_first_command_was_cut_off_was_not_played() -> None:
+    assert played(HEALTHY) and played(HEALTHY | {"ps": None})
+    assert not played({}) and not played(HEALTHY | {"ps": {"exit": 124, "states": {}}})
+
+
 def test_steve_is_mended_first() -> None:
     answers = HEALTHY | ps(app="restarting") | {"handshake": {"CP1": curl(None, 7)}, "webapi": curl(401)}
     assert read(answers) == {"app-restarting"}
@@ -146,6 +154,20 @@ def test_curls_last_line_is_read() -> None:
     assert read_curl(noisy)["redirect"] == "http://h/steve/manager/signin"
     assert read_curl("\n000 0.000000 7 ") == {"status": None, "connected": False, "exit": 7}
     assert read_curl("") == {"status": None, "connected": False, "exit": -1}
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("printf 'HTTP/1.1 101 \\r\\n\\r\\n'; exec sleep 60", {"status": 101, "connected": True, "exit": 0}),
+        ("printf 'HTTP/1.1 404 \\r\\n\\r\\n\\n404 0.1 0 '", {"status": 404, "connected": True, "exit": 0}),
+        ("sleep 0.2; printf '\\n000 0.1 28 '; exit 28", {"status": None, "connected": True, "exit": 28}),
+    ],
+)
+def test_an_upgrade_is_ended_as_soon_as_it_stands(program: str, told: dict[str, Any]) -> None:
+    asking = ["sh", "-c", UNTIL_101, "sh", "sh", "-c", program]
+    done = subprocess.run(asking, capture_output=True, text=True, timeout=30, check=False)
+    assert read_curl(done.stdout) == told
 
 
 def test_an_id_is_on_the_page_letter_for_letter() -> None:

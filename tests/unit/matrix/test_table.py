@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.matrix.rows import Row
 from tests.matrix.table import Line, Named, page, without_seconds
 
@@ -80,6 +82,13 @@ def test_what_was_missed_is_struck_out() -> None:
     ours, literal = (cells("proxy-bad-gateway-and-clock-skew-3.14.1")[at] for at in (1, 3))
     assert ours == "clock-skew, **proxy-bad-gateway@direct**, ~~proxy-bad-gateway@proxy~~"
     assert literal == "~~clock-skew~~, ~~proxy-bad-gateway~~"
+
+
+def test_a_row_in_which_the_runbook_was_not_played_does_not_count_for_it() -> None:
+    text = page([replace(LINES[0], literal=None, kindly=None), LINES[1]], {})
+    assert "| **all rows** | 2 | 100 % | 0 | 100 % | 100 % | 0 | 0 % | 0 % | 0 |" in text
+    assert "| healthy-3.7.1 | nothing | = | tcp-refused | not played | - |" in text
+    assert "played to its end in 1 of the rows" in " ".join(text.split())
 
 
 def test_findings_without_a_row_are_listed_with_their_reason() -> None:

@@ -447,3 +447,23 @@ def test_it_stays_open_where_nobody_saw_who_reaches_steve() -> None:
     document = shipped("127.0.0.1", sockets=unknown("x"))
     document["parts"]["compose"] = unknown("x")
     assert statuses(judge(document), "default-credentials") == {"unknown"}
+
+
+# -- a proxy that waits ---------------------------------------------------------------------------------------
+
+
+SILENT = broken("http-timeout", "http")
+
+
+def test_a_proxy_that_waits_for_a_paused_app_is_no_second_cause() -> None:
+    """Docker pauses processes, the kernel still takes their connections: the proxy gets no answer, and no refusal."""
+    result = judge(observation(app=service("paused"), probes=[probe(endpoint=SILENT), probe("proxy", endpoint=SILENT)]))
+    assert found(result) == [("app-not-running", "fail")]
+    assert statuses(result, "http-timeout") == {"blocked"}
+
+
+def test_a_proxy_that_waits_for_a_silent_steve_is_no_second_cause() -> None:
+    result = judge(observation(probes=[probe(endpoint=SILENT), probe("proxy", endpoint=SILENT)]))
+    assert [(item["id"], item["hop"]) for item in result["findings"]] == [("http-timeout", "direct")]
+    alone = judge(observation(probes=[probe(), probe("proxy", endpoint=SILENT)]))
+    assert [(item["id"], item["hop"]) for item in alone["findings"]] == [("http-timeout", "proxy")]
