@@ -40,7 +40,7 @@ Written by docs/generate.py from tests/matrix: change its rows or record them ag
 
 Each row breaks an installation in one or two ways, on purpose, and says what `chargeops.steve.diagnose` has to name:
 exactly these root causes and warnings, each on its hop, and nothing beside them. Rows are data: a fault in
-[tests/matrix/rows.yml](../tests/matrix/rows.yml) says how it is brought about, undone and repaired, a row names one or
+`tests/matrix/rows.yml` says how it is brought about, undone and repaired, a row names one or
 two faults and the releases. To add one: write it there, run `python3 tests/bootstrap.py dev -m tests.matrix record
 NAME` (it needs Docker), then `make docs`, and commit the recording with it.
 """
@@ -282,7 +282,7 @@ def _said(named: Named) -> str:
 def _without(without_row: dict[str, Any]) -> str:
     text = "## Findings without a row\n\n| finding | why | tested in |\n|---|---|---|\n"
     return text + "".join(
-        f"| {id} | {item['reason']} | [{item['tested']}](../{item['tested']}) |\n"
+        f"| {id} | {item['reason']} | `{item['tested']}` |\n"
         for id, item in sorted(without_row.items())
     )
 
