@@ -25,6 +25,7 @@ ENV_FILES_LABEL = "com.docker.compose.project.environment_file"
 ONEOFF_LABEL = "com.docker.compose.oneoff"
 HASH_LABEL = "com.docker.compose.config-hash"
 VERSION_LABEL = "com.docker.compose.version"
+DEPENDS_LABEL = "com.docker.compose.depends_on"
 
 #: The names compose itself looks for, in its order (compose-go, ``cli/options.go``).
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -108,7 +109,14 @@ def service_facts(container: dict[str, Any]) -> dict[str, Any]:
         "config_hash": labels(container).get(HASH_LABEL),
         "compose_version": labels(container).get(VERSION_LABEL),
         "builds_at_start": builds_at_start(container),
+        "depends_on": depends_on(container),
     }
+
+
+def depends_on(container: dict[str, Any]) -> list[str]:
+    """The services that a container's own depends on, by compose's label (``db:service_healthy:false,…``)."""
+    found = labels(container).get(DEPENDS_LABEL, "").split(",")
+    return sorted(inert(item.partition(":")[0], 80) for item in found if item)
 
 
 def start_error(container: dict[str, Any]) -> dict[str, Any] | None:

@@ -198,6 +198,11 @@ def _db_unreachable(view: HostView) -> list[Answer]:
         return [
             Answer("fail", message=f"SteVe's data base container is {database['state']}.", evidence=tuple(evidence))
         ]
+    if evidence and (gone := _missing_data_base(view)):
+        detail = f"the app depends on the service {gone}, which has no container"
+        evidence.insert(0, {"source": "compose", "detail": detail})
+        message = f"SteVe's data base container does not exist (service {gone})."
+        return [Answer("fail", message=message, evidence=tuple(evidence))]
     if failure is not None and failure["cause"] == "db-unreachable":
         message = "SteVe failed to start because it does not reach its data base."
         return [Answer("fail", message=message, evidence=tuple(evidence))]
@@ -214,6 +219,15 @@ def _db_unreachable(view: HostView) -> list[Answer]:
     if database is not None and app is not None:
         return [Answer("unknown", "the data base's container runs; whether SteVe reaches it was not seen")]
     return [Answer("unknown", "nothing that needs the data base was answered")]
+
+
+def _missing_data_base(view: HostView) -> str | None:
+    """The data base's service, where the app's container depends on it and it has no container; None otherwise."""
+    app = view.service("app")
+    if app is None or view.service("db") is not None:
+        return None
+    service = str(view.part("compose")["data"]["db_service"])
+    return inert(service, 80) if service in app.get("depends_on", ()) else None
 
 
 def _pool_timeouts(view: HostView) -> str | None:

@@ -80,6 +80,15 @@ def test_facts_of_a_container() -> None:
     assert "s3cret-value" not in json.dumps(found.services())
 
 
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [("db:service_healthy:false,cache:service_started:true", ["cache", "db"]), ("", []), (None, [])],
+)
+def test_what_a_service_depends_on_is_read_from_compose_s_label(label: str | None, names: list[str]) -> None:
+    labels = {} if label is None else {"com.docker.compose.depends_on": label}
+    assert _compose.service_facts({"Config": {"Labels": labels}})["depends_on"] == names
+
+
 @pytest.mark.parametrize(("words", "builds"), [
     # The shape of upstream's command: a wait, a complete Maven build, the program.
     (["sh", "-c", "dockerize -wait tcp://mariadb:3306 && ./mvnw clean package -Pdocker && java -jar x"], True),

@@ -20,6 +20,7 @@ from tests.unit.plugins.plugin_utils.documents import (
     observation,
     probe,
     resources,
+    row,
     service,
     unknown,
 )
@@ -322,6 +323,24 @@ def test_a_data_base_that_is_gone_on_a_full_disk_is_explained_by_it() -> None:
         admin=unknown("hangs", "admin-no-data-base"), probes=[probe(rows=[])],
     ))  # fmt: skip
     assert found(result) == [("disk-full", "fail")] and statuses(result, "db-unreachable") == {"blocked"}
+
+
+@pytest.mark.parametrize(("depends_on", "suspected", "expected", "status"), [
+    (["cache", "db"], True, [("db-unreachable", "fail")], "fail"),
+    (["cache"], True, [], "unknown"),
+    (["db"], False, [], "pass"),
+])  # fmt: skip
+def test_a_data_base_without_a_container_is_known_by_what_the_app_depends_on(
+    depends_on: list[str], suspected: bool, expected: list[tuple[str, str]], status: str
+) -> None:
+    rows = [row("CP-1", "undetermined", candidates=["db-unreachable"])]
+    silent: dict[str, Any] = {"admin": unknown("hangs", "admin-no-data-base"), "probes": [probe(rows=rows)]}
+    seen = observation(app=service(depends_on=depends_on), **(silent if suspected else {}))
+    del seen["parts"]["compose"]["data"]["services"]["db"]
+    result = judge(seen)
+    assert found(result) == expected and statuses(result, "db-unreachable") == {status}
+    if expected:
+        assert "does not exist (service db)" in result["findings"][0]["message"]
 
 
 # -- starting -------------------------------------------------------------------------------------------------
