@@ -82,6 +82,8 @@ def fault_matrix() -> str:
     from tests.matrix.table import written
 
     return written()
+
+
 def picture() -> str:
     """The picture of the terminal as it should be: no font or anything else is fetched when it is shown."""
     from rich._export_format import CONSOLE_SVG_FORMAT
@@ -107,8 +109,8 @@ def role_page(role: Path) -> str:
         default = "" if spec.get("default") in (None, "") else f"`{_shown(spec['default'])}`"
         cells = [f"`{name}`", kind, default, said.strip()]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    before, _, rest = (role / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
+    before, _mark, rest = (role / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
+    _table, end, after = rest.partition(MARKS[1])
     if not end:
         raise ValueError(f"roles/{role.name}/README.md has no {MARKS[0].strip()} or no end of it")
     return before + MARKS[0] + "\n" + "\n".join(lines) + "\n\n" + MARKS[1] + after

@@ -34,7 +34,7 @@ ENVIRONMENTS = {
 
 def main(group, *argv):  # type: (str, str) -> None
     """Make the environment of a dependency group and become the given Python command in it."""
-    name, _, needed = ENVIRONMENTS[group]
+    name, _lock, needed = ENVIRONMENTS[group]
     if sys.version_info < needed:
         versions = needed + sys.version_info[:2]
         sys.exit("Python %d.%d or later is needed, and this is %d.%d: give one with PYTHON=." % versions)
@@ -111,7 +111,7 @@ def names(group):  # type: (str) -> list[str]
 def write_locks(folder):  # type: (str) -> None
     """Write the locks again; one file holds for every supported Python. The comments at a file's head are kept."""
     uv = os.path.join(folder, "bin", "uv")
-    locks = {lock: (group, needed) for group, (_, lock, needed) in reversed(list(ENVIRONMENTS.items())) if lock}
+    locks = {lock: (group, needed) for group, (_name, lock, needed) in reversed(list(ENVIRONMENTS.items())) if lock}
     for lock, (group, needed) in locks.items():
         with open(os.path.join(ROOT, lock)) as handle:
             head = [line for line in handle if line.startswith("#")]

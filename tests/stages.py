@@ -171,7 +171,7 @@ def integration_files() -> list[str]:
 
 def sharded(files: Sequence[str], number: int, of: int) -> list[str]:
     """Part ``number`` (from 1) of the files: the same on every machine, and of about the same size."""
-    parts: list[list[str]] = [[] for _ in range(of)]
+    parts: list[list[str]] = [[] for _part in range(of)]
     sizes = [0] * of
     for name in sorted(files, key=lambda name: (-(ROOT / name).stat().st_size, name)):
         smallest = sizes.index(min(sizes))

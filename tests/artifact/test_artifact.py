@@ -132,12 +132,12 @@ def test_diagnose_names_what_is_broken_and_analyze_judges_the_same(command: Comm
 
 
 def test_remediate_predicts_and_leaves_a_healthy_host_alone(command: Command, fleet: Fleet) -> None:
-    code, said, _ = play(command, fleet, "remediate", "--check", "--diff", "--limit", "berlin")
+    code, said, _run = play(command, fleet, "remediate", "--check", "--diff", "--limit", "berlin")
     assert code == 0, said
     assert re.search(r"^berlin .*changed=0 .*failed=0", said, re.MULTILINE), said
 
 
 def test_evidence_packs_an_archive(command: Command, fleet: Fleet) -> None:
-    code, said, _ = play(command, fleet, "evidence", "--limit", "berlin", "--extra-vars", "steve_charge_box_id=CP-1")
+    code, said, _run = play(command, fleet, "evidence", "--limit", "berlin", "--extra-vars", "steve_charge_box_id=CP-1")
     assert code == 0, said
     assert len(list((fleet.reports / "evidence").glob("berlin-*.tar.gz"))) == 1, said

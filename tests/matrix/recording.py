@@ -49,7 +49,7 @@ def normalised(document: Any, place: Place) -> Any:
 
 def text_of(recording: Mapping[str, Any]) -> str:
     """A recording as its file holds it."""
-    return json.dumps(recording, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(recording, indent=1, sort_keys=True) + "\n"
 
 
 def _pruned(document: Any, place: Place) -> Any:

@@ -61,7 +61,7 @@ def test_remediate_predicts_the_registration(command: Command, python: Path, tmp
     before = runs(python)
     boxes = json.dumps({"steve_charge_boxes": ["CP-1", "NEW-7"]})
     words = ["--check", "--diff", "--limit", "berlin", "--extra-vars", boxes]
-    said, _, _ = play(command, python, tmp_path, "remediate", *words)
+    said, _found, _expected = play(command, python, tmp_path, "remediate", *words)
     assert re.search(r"^berlin .*changed=1 .*failed=0", said, re.MULTILINE), said
     assert re.search(r"^\+.*NEW-7", said, re.MULTILINE), said
     assert runs(python) > before, "the host was managed by another Python"

@@ -90,7 +90,7 @@ def edges(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_imports_go_one_way(path: Path) -> None:
-    rooms = {room for room, _ in siblings(path)}
+    rooms = {room for room, _name in siblings(path)}
     assert rooms <= ALLOWED[path.parent.name]
     assert not any(name == "tests" or name.startswith("tests.") for name in imported(path))
 

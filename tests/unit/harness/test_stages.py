@@ -86,7 +86,7 @@ def test_an_interrupt_waits_until_everything_has_cleaned_up(number: int, tmp_pat
         while len(list(tmp_path.glob("*.up"))) < 2 and time.monotonic() < end:
             time.sleep(0.05)
         child.send_signal(number)
-        said, _ = child.communicate(timeout=100)
+        said, _errors = child.communicate(timeout=100)
     assert child.returncode == 130
     assert {path.name for path in tmp_path.iterdir() if path.suffix == ""} == {"one", "two"}
     assert "interrupted: what follows is not the whole run" in said

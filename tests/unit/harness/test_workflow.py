@@ -74,7 +74,7 @@ def test_every_stage_is_run_by_a_job() -> None:
 
 
 def test_every_shard_runs() -> None:
-    shards = sorted(words[words.index("--shard") + 1] for _, words in calls() if "--shard" in words)
+    shards = sorted(words[words.index("--shard") + 1] for _job, words in calls() if "--shard" in words)
     assert shards == [f"{number}/{len(shards)}" for number in range(1, len(shards) + 1)] and shards
 
 
