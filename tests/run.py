@@ -88,6 +88,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the stages that are asked for; return the exit code."""
     options = arguments().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell without a terminal starts what it sends to the background deaf to this signal, and its children with it.
+    signal.signal(signal.SIGINT, _interrupt)
     os.environ["STEVE_TEST_OWNER"] = str(os.getpid())
     os.environ.setdefault("STEVE_MATRIX", "all" if options.all else "quick")
     if not sys.stdout.isatty():

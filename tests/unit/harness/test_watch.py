@@ -25,6 +25,7 @@ from tests.stack.watch import Process
 # Starts a child in a session of its own, as Ansible does with its workers, which ignores the polite signal.
 MOLECULE = """
 import signal, subprocess, sys
+signal.signal(2, signal.SIG_DFL)  # whoever started the tests may have ignored it
 child = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 process = subprocess.Popen([sys.executable, "-c", child], start_new_session=True, stdout=subprocess.PIPE)
 process.stdout.readline()
