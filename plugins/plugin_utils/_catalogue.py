@@ -107,6 +107,8 @@ _OPEN_ELSEWHERE = tuple(
 )
 #: What nginx does may be what its files no longer say.
 _NOT_LOADED = ("behind:proxy-config-not-loaded",)
+#: A proxy's silence hides no old address: nobody answers at one that nobody has any more.
+_BEFORE_STALE = (*(need for need in _HTTP if need != "http-timeout"), *_BEHIND_DIRECT)
 _WEB_API = (*_APP_DOWN, *(f"{need}@direct" for need in (*_HTTP, "wrong-context-path")))
 _IDS = (*_APP_DOWN, *_PATH, "public-url-elsewhere", "db-unreachable")
 #: What keeps every charger out at the proxy or on the way to it.
@@ -393,7 +395,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "proxy-stale-upstream", "proxy", FAIL, HOP, "The proxy keeps an old container address",
         "The app container got another address after nginx had looked its name up, which it does once, when it loads "
         "its configuration.",
-        (*_HTTP, *_BEHIND_DIRECT, *_APP_DOWN, *_NOT_LOADED), ("nginx", "compose"),
+        (*_BEFORE_STALE, *_APP_DOWN, *_NOT_LOADED), ("nginx", "compose"),
         Remedy(
             "Reload nginx (nginx -s reload). To make it resolve the name again by itself: a resolver, and the name in "
             "a variable: set $steve app:8180; proxy_pass http://$steve; nginx_websocket_resolver does that.",

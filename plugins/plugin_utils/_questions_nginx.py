@@ -307,7 +307,8 @@ def _stale_upstream(view: HostView, probe: Probe) -> Answer:
         return Answer("unknown", reason, hop=hop, vantage=vantage)
 
     passed = Answer("pass", hop=hop, vantage=vantage)
-    if probe.endpoint.get("finding") != "proxy-bad-gateway":
+    silent = probe.endpoint.get("finding") == "http-timeout"
+    if probe.endpoint.get("finding") != "proxy-bad-gateway" and not silent:
         return passed if probe.stage >= _PATH_STAGE else open_("the connection did not get this far")
     unread = _unread(view)
     if unread is not None:
@@ -335,6 +336,8 @@ def _stale_upstream(view: HostView, probe: Probe) -> Answer:
     gone = [place for place in used if place not in current]
     if used and not gone:
         return passed
+    if silent and not gone:
+        return open_("nginx does not answer, and its error log does not tell where it went")
     if gone and reach:
         went = f"nginx's error log: it went to {gone[-1][0]}:{gone[-1][1]}"
     else:

@@ -92,7 +92,7 @@ def test_a_row_in_which_the_runbook_was_not_played_does_not_count_for_it() -> No
 
 
 def test_findings_without_a_row_are_listed_with_their_reason() -> None:
-    assert "| disk-full | Because. | [tests/unit/x.py](../tests/unit/x.py) |" in PAGE
+    assert "| disk-full | Because. | `tests/unit/x.py` |" in PAGE
 
 
 def test_seconds_are_left_out_of_a_comparison() -> None:

@@ -192,6 +192,25 @@ def test_nginxs_own_log_proves_a_stale_address() -> None:
     assert "it went to 172.18.0.3:8180" in text and "app:8180 is 172.18.0.5:8180 now" in text
 
 
+def silent() -> list[dict[str, Any]]:
+    """Nobody has the old address any more, so that nginx waits for an answer."""
+    return [probe(), probe("proxy", endpoint=broken("http-timeout", "http"), rows=[])]
+
+
+def test_nginx_that_waits_for_an_address_that_nobody_has_is_stale_and_no_silent_server() -> None:
+    now = upstream_now(["172.18.0.5"], errors=["172.18.0.3:8180"])
+    found = judged(nginx(now=now), silent(), app=service(**NETWORK))
+    assert findings(found) == [("proxy-stale-upstream", "fail")]
+    assert check(found, "http-timeout", "proxy") == ("blocked", "explained by proxy-stale-upstream")
+
+
+@pytest.mark.parametrize("errors", [[], ["172.18.0.5:8180"]])
+def test_nginx_that_does_not_answer_is_stale_only_where_its_log_says_where_it_went(errors: list[str]) -> None:
+    found = judged(nginx(now=upstream_now(["172.18.0.5"], errors=errors)), silent(), app=service(**NETWORK))
+    assert findings(found) == [("http-timeout", "fail")]
+    assert check(found, "proxy-stale-upstream")[0] == ("pass" if errors else "unknown")
+
+
 def test_a_container_that_is_younger_than_the_workers_and_answers_is_enough() -> None:
     found = judged(nginx(now=upstream_now(["172.18.0.5"])), bad_gateway(), app=service(**NETWORK))
     assert findings(found) == [("proxy-stale-upstream", "fail")]
