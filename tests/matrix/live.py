@@ -240,8 +240,9 @@ class Wave:
 
     def _repair(self, names: Sequence[str]) -> None:
         for name in names:
-            # Sessions that the row held open would end by a restart.
-            self.benches[name][1].end()
+            # Sessions that the row held open would end by a restart. Who took the app's old address keeps it.
+            if not self.benches[name][1].moved:
+                self.benches[name][1].end()
         first, seconds = self._play("remediate", names)
         again, _seconds = self._play("remediate", names)
         for name in names:

@@ -103,6 +103,7 @@ class Bench:
         self.site = Site()
         self.life = ExitStack()
         self.listener = 9
+        self.moved = False
         self._knobs_before = dict(stack.knobs)
 
     # -- what rows may name ------------------------------------------------------------------------------------
@@ -141,6 +142,7 @@ class Bench:
     def end(self) -> None:
         """End what lives in this process or beside the project; calling it again does no harm."""
         self.life.close()
+        self.moved = False
         self.listener = 9
 
     def mend(self) -> None:
@@ -362,6 +364,7 @@ class Bench:
         del wanted
         stack = self.stack
         before = self._address(stack.container("app"))
+        self.moved = True
         stack.compose("stop", "app")
         for number in range(10):
             self._beside(f"squatter-{number}", "--network", f"{stack.name}_default")
