@@ -62,8 +62,7 @@ MEASURED = """\
   request are played; waiting for a charger that somebody power-cycles (step 4), certificates and the advice to recreate
   the container are not, as no command decides them. Its upgrade request opens a session in the charger's name.
 * Rows are recorded several at once. Where the runbook's first command was cut off because the machine was busy, it does
-  not count as played. Its upgrade request was given one second in the first recordings: a few of its timeouts
-  (`http-timeout`, `tcp-timeout`) are the machine's, and so are a few of its `step 2: no page`.
+  not count as played.
 * The runbook is counted by finding alone, its hop is given to it. Where its words offer several explanations of one
   answer, the nearest finding counts. *Read kindly* leaves out what it says of every healthy SteVe after 3.4: that a
   health request answered otherwise than 200 is an illness, and that a 401 to a Bearer token is a wrong value.
