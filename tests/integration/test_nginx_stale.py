@@ -25,30 +25,15 @@ def site(stack: Stack, *, resolve: bool) -> str:
     return nginx.server(stack.listen, nginx.location("/", stack.upstream, resolve=resolve), name=PUBLIC_NAME)
 
 
-def address(stack: Stack, container: str) -> str:
-    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    return stack.engine.docker("inspect", "--format", form, container).stdout.strip()
-
-
 @contextmanager
 def moved(stack: Stack) -> Iterator[None]:
-    """The app with another address than before: another container takes the old one while it is stopped."""
-    before = address(stack, stack.container("app"))
-    squatters: list[str] = []
+    """The app with another address than before."""
+    others: list[str] = []
     try:
-        stack.compose("stop", "app")
-        while not squatters or address(stack, squatters[-1]) != before:
-            assert len(squatters) < 10, "no other container got the address"
-            squatters.append(f"{stack.name}-squatter-{len(squatters)}")
-            stack.engine.docker(
-                *("run", "--detach", "--name", squatters[-1], "--network", f"{stack.name}_default"),
-                *("--entrypoint", "sleep", stack.images.simulator, "600"),
-            )
-        stack.wait_healthy("app")
-        assert address(stack, stack.container("app")) != before
+        others += stack.move_app()
         yield
     finally:
-        stack.engine.docker("rm", "--force", *squatters)
+        stack.engine.docker("rm", "--force", *others, check=False)
         stack.mend()
 
 
@@ -104,7 +89,7 @@ def test_an_nginx_in_a_container_is_read_by_commands_in_it(stacks: Stacks) -> No
     assert running["version"] and part["errors"] == part["problems"] == []
     assert [one["kind"] for one in part["location"]["forwards"]["upstream"]["servers"]] == ["resolved-later"]
     now = made.upstream_now([{"host": "app", "port": 8180, "kind": "name"}], ENDPOINT, time.time())
-    there = [address(stack, stack.container("app"))]
+    there = [stack.address(stack.container("app"))]
     assert (now["servers"][0]["addresses"], now["servers"][0]["answering"]) == (there, there)
     time.sleep(3)
     stack.nginx(stack.good_site(), reload=False)

@@ -356,23 +356,11 @@ class Bench:
         server.bind(("127.0.0.1", self.stack.app_port))
         server.listen()
 
-    def _address(self, container: str) -> str:
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        return self.stack.engine.docker("inspect", "--format", form, container).stdout.strip()
-
     def _moved(self, wanted: bool) -> None:
         del wanted
-        stack = self.stack
-        before = self._address(stack.container("app"))
         self.moved = True
-        stack.compose("stop", "app")
-        for number in range(10):
-            self._beside(f"squatter-{number}", "--network", f"{stack.name}_default")
-            if self._address(f"{stack.name}-squatter-{number}") == before:
-                break
-        self._healthy(["app"])
-        if self._address(stack.container("app")) == before:
-            raise StackError(f"The app of {stack.name} kept its address.")
+        for name in self.stack.move_app():
+            self.life.callback(self.stack.engine.docker, "rm", "--force", name, check=False)
 
 
 def _say(session: ClientConnection, messages: list[str]) -> None:

@@ -300,6 +300,31 @@ class Stack:
             "up", "--detach", "--no-deps", "--wait", "--wait-timeout", str(int(timeout)), service, timeout=timeout + 30
         )
 
+    def address(self, container: str) -> str:
+        """A container's address in its only network."""
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return self.engine.docker("inspect", "--format", form, container).stdout.strip()
+
+    def move_app(self) -> list[str]:
+        """Give the app another address: other containers take the old one while it is stopped.
+
+        Returns their names; they go with the stack, if nobody removes them before. Raises StackError when the app kept
+        its address.
+        """
+        before = self.address(self.container("app"))
+        self.compose("stop", "app")
+        names: list[str] = []
+        while len(names) < 10 and (not names or self.address(names[-1]) != before):
+            names.append(f"{self.name}-squatter-{len(names)}")
+            self.engine.docker(
+                *("run", "--detach", "--name", names[-1], "--network", f"{self.name}_default"),
+                *("--label", f"{LABEL}={self.name}", "--entrypoint", "sleep", self.images.target, "900"),
+            )
+        self.wait_healthy("app")
+        if self.address(self.container("app")) == before:
+            raise StackError(f"The app of {self.name} kept its address.")
+        return names
+
     def mend(self, deadline_s: float = 60.0) -> None:
         """Bring data base, app and nginx back. Raises StackError.
 
