@@ -228,12 +228,13 @@ def test_an_authority_of_the_operator_s_own_is_believed_throughout(
     assert docker.state["generation"] == 2 and "connected now: 0" in done.output
 
 
+@pytest.mark.parametrize("mode", [(), ("--check",)], ids=["real", "check"])
 def test_a_certificate_that_the_host_refuses_is_said_before_anything_is_done(
-    docker: FakeDocker, private: tuple[str, str]
+    docker: FakeDocker, private: tuple[str, str], mode: tuple[str, ...]
 ) -> None:
     url, _authority = private
     options: dict[str, Any] = {"steve_allow_restart": True, "steve_start_deadline": 30}
-    done = run(docker, url, app_env_keys={"NEW": "1"}, **options)
+    done = run(docker, url, *mode, app_env_keys={"NEW": "1"}, **options)
     assert done.code != 0
     assert docker.env_file.read_text() == OLD and docker.state["generation"] == 1, done.output
     assert "certificate" in done.output and "app_env_ca_path" in done.output and "Nothing was changed" in done.output
