@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _compose, _env_reach
+from ansible_collections.chargeops.steve.plugins.module_utils import _command, _compose, _env_reach
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
-MAX_OUTPUT = 32 * 1024 * 1024
-Runner = Callable[..., "tuple[int, str, str]"]
+Runner = Callable[[Sequence[str], float], _command.Said]
 
 
 class DockerUnavailable(SteveError):
@@ -28,32 +26,6 @@ class DockerUnavailable(SteveError):
 
 
 _ONLY_DOCKER = "Only containers of docker are looked at; leave steve_project_dir away."
-
-
-def run_command(argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
-    """Run a command without a shell; returns exit code, stdout, stderr (both cut at ``MAX_OUTPUT`` bytes).
-
-    Args:
-        argv: program and arguments; never a secret.
-        timeout: seconds after which the command is ended.
-
-    Raises:
-        FileNotFoundError: no such program.
-        subprocess.TimeoutExpired: it did not end in time.
-    """
-    done = subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=timeout,
-        cwd=cwd,
-        check=False,
-    )
-    return (
-        done.returncode,
-        done.stdout[:MAX_OUTPUT].decode("utf-8", "replace"),
-        done.stderr[:MAX_OUTPUT].decode("utf-8", "replace"),
-    )
 
 
 @dataclass
@@ -73,7 +45,7 @@ class Project:
     files: list[str]
     deadline: float
     command_timeout: float = 10.0
-    run: Runner = run_command
+    run: Runner = _command.run
     clock: Callable[[], float] = time.monotonic
     which: Callable[[str], str | None] = shutil.which
     standalone: bool = False
@@ -91,16 +63,16 @@ class Project:
         if left <= 0:
             raise DockerUnavailable("ask docker", what, "no time is left", "Raise the deadline.")
         try:
-            code, out, err = self.run(argv, left)
-        except subprocess.TimeoutExpired as error:
+            said = self.run(argv, left)
+        except _command.TimedOut as error:
             raise DockerUnavailable(
                 "ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine."
             ) from error
-        if code != 0:
-            raise failure(what, err)
-        if "emulate docker cli using podman" in err.lower():
+        if said.code != 0:
+            raise failure(what, said.complaint)
+        if "emulate docker cli using podman" in said.complaint.lower():
             raise DockerUnavailable("ask docker", what, "the docker client here is podman's", _ONLY_DOCKER)
-        return out
+        return said.text
 
     def load(self) -> bool:
         """Read the project's containers; True when there are any.
@@ -273,7 +245,7 @@ class Project:
             arguments += ["--project-name", self.name]
         for item in self.files:
             place = os.path.relpath(os.path.join(self.directory, item), self.directory)
-            outside = place.split(os.sep)[0] == os.pardir
+            outside = place.split(os.sep, maxsplit=1)[0] == os.pardir
             arguments += ["--file", os.path.join(self.directory if outside else directory, place)]
         found, _arguments = self._configured(arguments, service)
         return {name: value.replace("$$", "$") for name, value in _compose.environment_of(found).items()}

@@ -187,7 +187,7 @@ def _asked(wish: Wish, present: bytes | None, data: bytes) -> Check:
 def _result(wish: Wish, edited: Edited, changed: bool, warnings: list[str]) -> dict[str, Any]:
     return {
         "changed": changed,
-        "keys": {"added": edited.added, "changed": edited.changed, "removed": edited.removed},
+        "names": {"added": edited.added, "changed": edited.changed, "removed": edited.removed},
         "diff": edited.diff(inert(wish.path)),
         "backup_file": None,
         "checked": NONE,

@@ -132,7 +132,7 @@ def _inside(directory: str, path: str) -> str | None:
     """The file's place relative to the project's directory, None when it is elsewhere."""
     folder, name = os.path.split(os.path.abspath(path))
     place = os.path.relpath(os.path.join(os.path.realpath(folder), name), os.path.realpath(directory))
-    return None if place.split(os.sep)[0] == os.pardir else place
+    return None if place.split(os.sep, maxsplit=1)[0] == os.pardir else place
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import platform
 import re
 import shutil
 import stat
-import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import quote
 
 from ansible_collections.chargeops.steve.plugins.module_utils import (
+    _command,
     _compose,
     _docker,
     _env_file,
@@ -433,11 +433,11 @@ class Collector:
     def _said(self, *argv: str) -> str | None:
         """The first line that a program says of itself; None where it is not there or fails."""
         try:
-            code, out, err = _docker.run_command(list(argv), max(min(self._left(), _PROGRAM_S), 0.1))
-        except (OSError, subprocess.TimeoutExpired):
+            said = _command.run(argv, max(min(self._left(), _PROGRAM_S), 0.1))
+        except (OSError, _command.TimedOut):
             return None
-        lines = (out or err).strip().splitlines()
-        return inert(lines[0], 200) if code == 0 and lines else None
+        lines = (said.text or said.complaint).strip().splitlines()
+        return inert(lines[0], 200) if said.code == 0 and lines else None
 
 
 def read_file(path: str) -> bytes:

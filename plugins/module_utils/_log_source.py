@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import select
 import stat
-import subprocess
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable, Generator, Protocol, Sequence, TypeVar
 
+from ansible_collections.chargeops.steve.plugins.module_utils import _command
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, failure
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -195,16 +195,14 @@ def stream(argv: list[str], limits: Limits, idle: float | None = None) -> Genera
     if limits.left() <= 0:
         raise DockerUnavailable("read the container's log", "docker logs", "no time is left", "Raise the deadline.")
     try:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
-        )
+        program = _command.Program(argv, merged=True)
     except FileNotFoundError as error:
         raise DockerUnavailable(
             "read the container's log", "docker logs", "there is no docker client on this host", "Install it."
         ) from error
     ended, tail = False, b""
     try:
-        output: Any = process.stdout
+        output: Any = program.stdout
         while limits.left() > 0:
             ready, _none, _no = select.select([output], [], [], max(min(limits.left(), idle or 1.0), 0.0))
             if not ready:
@@ -218,19 +216,9 @@ def stream(argv: list[str], limits: Limits, idle: float | None = None) -> Genera
             tail = (tail + chunk)[-_STDERR:]
             yield chunk
     finally:
-        _end(process, gently=ended)
-    if ended and process.returncode != 0:
+        program.end(gently=ended)
+    if ended and program.returncode != 0:
         # Docker's own words are the last ones.
         words = tail.decode("utf-8", "replace").strip().splitlines()
         raise failure("docker logs", words[-1] if words else "")
 
-
-def _end(process: subprocess.Popen[bytes], *, gently: bool) -> None:
-    if gently:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

@@ -14,10 +14,10 @@ import errno
 import glob
 import os
 import stat
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.chargeops.steve.plugins.module_utils import _command
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import FILE_MISSING, Config, load, shown
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -130,13 +130,15 @@ class Files:
         """
         argv = [*self.prefix, *command]
         try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            left = max(self._end - time.monotonic(), 0.1)
+            said = _command.run(argv, left, keep=MAX_FILE, environment={**os.environ, "LC_ALL": "C"})
+        except _command.TimedOut as error:
+            raise SteveError(
+                "read the nginx configuration",
+                shown(subject),
+                f"no answer within {self._deadline_s:g} s in total",
+                "See whether the container or its engine hangs.",
+            ) from error
         except OSError as error:
             raise SteveError(
                 "run a command where nginx runs",
@@ -144,28 +146,16 @@ class Files:
                 error.strerror or "not possible",
                 "Install it, or correct the option nginx_command.",
             ) from error
-        with process:
-            try:
-                said, wrong = process.communicate(timeout=max(self._end - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired as error:
-                process.kill()
-                raise SteveError(
-                    "read the nginx configuration",
-                    shown(subject),
-                    f"no answer within {self._deadline_s:g} s in total",
-                    "See whether the container or its engine hangs.",
-                ) from error
-        if process.returncode != 0:
-            last = wrong.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        if said.code != 0:
             raise SteveError(
                 "read the nginx configuration",
                 shown(subject),
-                inert(last[0]),
+                inert(said.last_words),
                 "See whether the file exists where nginx runs, and whether this user may run the command.",
             )
-        if len(said) > MAX_FILE:
+        if said.cut:
             raise _too_large(subject)
-        return said
+        return said.out
 
 
 def _clean(path: str) -> str:

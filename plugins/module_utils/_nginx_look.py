@@ -15,12 +15,12 @@ import ipaddress
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils import _command
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Clock, dial, resolve
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
@@ -134,24 +134,15 @@ class Look:
             argv[0] = shutil.which(argv[0], path=search) or argv[0]
         what = "ask nginx for its version"
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_COMMAND_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
+            said = _command.run(argv, _COMMAND_S, keep=_MAX_PROC, merged=True)
+        except _command.TimedOut as error:
             raise SteveError(what, inert(argv[0]), f"no answer within {_COMMAND_S:g} s", "See what hangs.") from error
         except OSError as error:
             advice = "Correct steve_nginx_command if nginx is installed."
             raise SteveError(what, inert(argv[0]), error.strerror or "not possible", advice) from error
-        said = done.stdout[:_MAX_PROC].decode("utf-8", "replace")
-        if done.returncode != 0:
-            last = said.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise SteveError(what, inert(argv[0]), inert(last[0]), "Correct steve_nginx_command.")
-        return read_build(said)
+        if said.code != 0:
+            raise SteveError(what, inert(argv[0]), inert(said.last_words), "Correct steve_nginx_command.")
+        return read_build(said.text)
 
     def _workers(self, config: Config) -> dict[str, Any]:
         """The running workers against the files.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.chargeops.steve.plugins.module_utils import _command
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import Config, shown
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_files import Files
@@ -147,16 +147,8 @@ class Nginx:
     def _call(self, arguments: Sequence[str], attempted: str, names: Mapping[str, str]) -> str:
         argv = [*self.command, *arguments]
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=COMMAND_TIMEOUT_S,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired as error:
+            done = _command.run(argv, COMMAND_TIMEOUT_S, merged=True, environment={**os.environ, "LC_ALL": "C"})
+        except _command.TimedOut as error:
             raise SteveError(
                 attempted,
                 shown(self.conf),
@@ -167,14 +159,14 @@ class Nginx:
             raise SteveError(
                 attempted, inert(argv[0]), error.strerror or "not possible", "Correct the option nginx_command."
             ) from error
-        said = done.stdout.decode("utf-8", "replace")
+        said = done.text
         for name, meant in names.items():
             said = said.replace(name, meant)
-        if done.returncode != 0:
+        if done.code != 0:
             raise SteveError(
                 attempted,
                 shown(self.conf),
-                f"nginx says: {words(said) or f'exit code {done.returncode}'}",
+                f"nginx says: {words(said) or f'exit code {done.code}'}",
                 "Correct what it names, then run this again.",
                 code="nginx-refused",
             )

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 from ansible_collections.chargeops.steve.plugins.module_utils import (
     _admin,
     _clock,
+    _command,
     _docker,
     _env_reach,
     _follow,
@@ -576,10 +576,10 @@ class Observer:
     def _said(self, *argv: str) -> str | None:
         """What a program says that only reads; None where it is not there or fails."""
         try:
-            code, out, _err = _docker.run_command(list(argv), max(min(self._left(), _CLOCK_S), 0.1))
-        except (OSError, subprocess.TimeoutExpired):
+            said = _command.run(argv, max(min(self._left(), _CLOCK_S), 0.1))
+        except (OSError, _command.TimedOut):
             return None
-        return out if code == 0 else None
+        return said.text if said.code == 0 else None
 
     def _admin(self) -> dict[str, Any]:
         if self.options.username is None or self.options.password is None:

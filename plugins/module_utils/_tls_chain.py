@@ -17,18 +17,16 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
-import selectors
 import shutil
 import socket
 import ssl
-import subprocess
 import warnings
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Iterable
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _dial, _openssl
+from ansible_collections.chargeops.steve.plugins.module_utils import _command, _dial, _openssl
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Address, Clock
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import InputError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
@@ -282,7 +280,7 @@ class _Looker:
         if left <= 0:
             return None, "no time was left for the program openssl"
         argv = [program, *_openssl.arguments(address.text, address.port, place.server_name)]
-        output, problem = _run(argv, _openssl.environment(os.environ.get("PATH", os.defpath)), left, self._clock)
+        output, problem = _run(argv, _openssl.environment(os.environ.get("PATH", os.defpath)), left)
         printed = _openssl.read(output)
         return printed, problem or "the program openssl showed no certificate"
 
@@ -352,33 +350,12 @@ def _version_state(result: _Shaken | _Refused, asks_for_certificate: bool) -> di
     return {"status": "unknown", "reason": sentence}
 
 
-def _run(argv: list[str], environment: dict[str, str], timeout: float, clock: Clock) -> tuple[str, str | None]:
-    """What a program prints, at most ``MAX_OUTPUT`` bytes, and why it was cut off, if it was; it is ended then."""
-    ends_at = clock.monotonic() + timeout
+def _run(argv: list[str], environment: dict[str, str], timeout: float) -> tuple[str, str | None]:
+    """What a program prints, at most ``MAX_OUTPUT`` bytes, and why that is not all, if it is not."""
     try:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
-            cwd="/", close_fds=True,
-        )  # fmt: skip
+        said = _command.run(argv, timeout, keep=MAX_OUTPUT, environment=environment, directory="/")
     except OSError as error:
         return "", f"the program openssl cannot be started ({os.strerror(error.errno or 0)})"
-    output, problem = b"", None
-    with process, selectors.DefaultSelector() as selector:
-        if process.stdout is None:
-            raise AssertionError
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            left = ends_at - clock.monotonic()
-            if left <= 0 or not selector.select(left):
-                problem = f"the program openssl did not end within {timeout:g} s"
-                break
-            piece = os.read(process.stdout.fileno(), 65536)
-            if not piece:
-                break
-            output += piece
-            if len(output) >= MAX_OUTPUT:
-                problem = "the program openssl printed too much"
-                break
-        if problem is not None:
-            process.kill()
-    return output[:MAX_OUTPUT].decode("utf-8", "replace"), problem
+    except _command.TimedOut as error:
+        return error.said.text, f"the program {error}"
+    return said.text, "the program openssl printed too much" if said.cut else None

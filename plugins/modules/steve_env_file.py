@@ -123,7 +123,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keys:
+names:
   description: Names of the variables that were changed, or would be in check mode.
   returned: success
   type: dict

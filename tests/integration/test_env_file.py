@@ -209,8 +209,8 @@ def test_ansible_predicts_in_check_mode_what_it_does(tmp_path: Path) -> None:
         "+AUTH_PASSWORD=(new value hidden)",
         "+NEW=(new value hidden)",
     ]
-    assert real["keys"] == {"added": ["NEW"], "changed": ["AUTH_PASSWORD"], "removed": []}
+    assert real["names"] == {"added": ["NEW"], "changed": ["AUTH_PASSWORD"], "removed": []}
     assert real["diff"]["before_header"] == str(path)
-    assert (predicted["keys"], predicted["diff"]) == (real["keys"], real["diff"])
+    assert (predicted["names"], predicted["diff"]) == (real["names"], real["diff"])
     again, _said = task(tmp_path, "steve_env_file", **arguments)
     assert again["changed"] is False

@@ -20,9 +20,9 @@ OURS = "ansible_collections.chargeops.steve.plugins."
 #: Files that touch the world: sockets, processes, files, threads, the clock's waiting, or a file of this list.
 EDGE = {
     "module_utils": {
-        "_admin", "_admin_write", "_dial", "_docker", "_door", "_env_edit", "_env_rehearsal", "_evidence", "_http",
-        "_log_follow", "_log_source", "_nginx_files", "_nginx_location", "_nginx_look", "_nginx_process",
-        "_observe", "_probe", "_resources", "_session", "_socket_owners", "_starting", "_tls_chain",
+        "_admin", "_admin_write", "_command", "_dial", "_docker", "_door", "_env_edit", "_env_rehearsal",
+        "_evidence", "_http", "_log_follow", "_log_source", "_nginx_files", "_nginx_location", "_nginx_look",
+        "_nginx_process", "_observe", "_probe", "_resources", "_session", "_socket_owners", "_starting", "_tls_chain",
         "_transaction", "_webapi", "_wire",
     },
     "plugin_utils": {"_action", "_archive"},
@@ -108,6 +108,10 @@ def test_a_pure_file_touches_nothing(path: Path) -> None:
 def test_the_list_of_edge_files_holds_no_pure_one(room: str) -> None:
     assert sorted(name for name in EDGE[room] if not touches(PLUGINS / room / f"{name}.py")
                   and not edges(PLUGINS / room / f"{name}.py")) == []  # fmt: skip
+
+
+def test_programs_are_started_in_one_place() -> None:
+    assert [path.name for path in FILES if "subprocess" in set(imported(path))] == ["_command.py"]
 
 
 @pytest.mark.parametrize("room", ["modules", "module_utils"])

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from ansible_collections.chargeops.steve.plugins.module_utils import _compose
+from ansible_collections.chargeops.steve.plugins.module_utils._command import Said, TimedOut
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, Project
 from ansible_collections.chargeops.steve.plugins.module_utils._env_reach import Given
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
@@ -49,6 +50,11 @@ CONFIG = {"services": {"app": {"environment": {"AUTH_PASSWORD": "new$$value", "A
 IMAGE = [{"Config": {"Env": ["PATH=/bin"]}}]
 
 
+def said(code: int = 0, out: str = "", err: str = "") -> Said:
+    """What a program said."""
+    return Said(code, out.encode(), err.encode(), cut=False)
+
+
 class FakeDocker:
     """Answers by the words of the command; records what was asked."""
 
@@ -56,12 +62,12 @@ class FakeDocker:
         self.answers = answers
         self.asked: list[list[str]] = []
 
-    def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
-        self.asked.append(argv)
+    def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+        self.asked.append(list(argv))
         answer = self.answers[argv[1]]
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, tuple) else (0, answer, "")
+        return said(*answer) if isinstance(answer, tuple) else said(0, answer)
 
 
 def project(**answers: Any) -> Project:
@@ -129,7 +135,7 @@ def test_the_project_is_found_by_its_normalised_directory() -> None:
         ((1, "", "Got permission denied while trying to connect to the Docker daemon socket"), "group docker"),
         ((1, "", "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"), "does not run"),
         (FileNotFoundError(), "no docker client"),
-        (subprocess.TimeoutExpired("docker", 10), "no answer in 10 s"),
+        (TimedOut("docker", 10, said()), "no answer in 10 s"),
     ],
 )
 def test_docker_that_cannot_be_asked_is_told_apart(answer: Any, words: str) -> None:
@@ -192,14 +198,14 @@ def test_ports_that_nobody_reaches_and_the_limits_of_a_container() -> None:
 class FakeCompose(FakeDocker):
     """A host with the program docker-compose and no plugin."""
 
-    def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+    def __call__(self, argv: Sequence[str], timeout: float) -> Said:
         if argv[0] == "docker-compose":
-            self.asked.append(argv)
+            self.asked.append(list(argv))
             answer = self.answers["docker-compose"]
             if isinstance(answer, Exception):
                 raise answer
-            return answer if isinstance(answer, tuple) else (0, answer, "")
-        return super().__call__(argv, timeout, cwd)
+            return said(*answer) if isinstance(answer, tuple) else said(0, answer)
+        return super().__call__(argv, timeout)
 
 
 def standalone(answer: Any) -> Project:
@@ -247,10 +253,10 @@ def test_a_project_directory_by_another_name_is_the_same(tmp_path: Any) -> None:
     link.symlink_to(real)
 
     class Docker(FakeDocker):
-        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
             if argv[1] == "ps" and "--format" in argv:
-                return 0, f"abc\t{real}\nother\t/elsewhere\n", ""
-            return super().__call__(argv, timeout, cwd)
+                return said(0, f"abc\t{real}\nother\t/elsewhere\n")
+            return super().__call__(argv, timeout)
 
     run = Docker(ps="", inspect=json.dumps([APP]))
     found = Project(str(link), None, [], deadline=100.0, clock=lambda: 0.0, run=run)
@@ -266,10 +272,10 @@ def test_the_hash_of_the_files_against_the_container_s() -> None:
     class Docker(FakeDocker):
         printed = "a" * 64
 
-        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
             if "--hash" in argv:
-                return 0, f"app {self.printed}\n", ""
-            return super().__call__(argv, timeout, cwd)
+                return said(0, f"app {self.printed}\n")
+            return super().__call__(argv, timeout)
 
     run = Docker(ps="abc\n", inspect=json.dumps([item]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
     found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
@@ -283,10 +289,10 @@ def test_the_hash_of_the_files_against_the_container_s() -> None:
 
 def test_an_inactive_profile_does_not_hide_the_service() -> None:
     class Docker(FakeDocker):
-        def __call__(self, argv: list[str], timeout: float, cwd: str | None = None) -> tuple[int, str, str]:
+        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
             if argv[1] == "compose" and "--profile" not in argv:
-                return 0, json.dumps({"services": {}}), ""
-            return super().__call__(argv, timeout, cwd)
+                return said(0, json.dumps({"services": {}}))
+            return super().__call__(argv, timeout)
 
     run = Docker(ps="abc\n", inspect=json.dumps([APP]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
     found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)

@@ -48,7 +48,7 @@ def test_keys_are_written_and_the_second_run_changes_nothing(path: Path) -> None
     }
     result = run(path, **options)
     assert result["changed"] is True
-    assert result["keys"] == {"added": ["NEW"], "changed": ["AUTH_PASSWORD"], "removed": ["OLD"]}
+    assert result["names"] == {"added": ["NEW"], "changed": ["AUTH_PASSWORD"], "removed": ["OLD"]}
     assert path.read_text() == '# SteVe\nAUTH_USER=admin\nAUTH_PASSWORD="it\'s \\$1" # shipped\nNEW=x\n'
     assert path.stat().st_mode & 0o777 == 0o640
     inode = path.stat().st_ino
@@ -69,7 +69,7 @@ def test_check_mode_predicts_and_writes_nothing(path: Path) -> None:
 @pytest.mark.parametrize("secret", ["1234", "admin", "AUTH", "steve"])
 def test_a_secret_is_nowhere_and_damages_nothing(path: Path, secret: str) -> None:
     result = run(path, keys={"AUTH_PASSWORD": secret + "!"})
-    assert result["keys"]["changed"] == ["AUTH_PASSWORD"]
+    assert result["names"]["changed"] == ["AUTH_PASSWORD"]
     assert secret + "!" not in json.dumps(result)
     assert secret + "!" not in printed_by(module, path=str(path), keys={"AUTH_PASSWORD": secret + "!"})
 
@@ -165,7 +165,7 @@ def test_what_is_not_confirmed_is_put_back(path: Path, state: Path) -> None:
     predicted = run(path, check=True, state="restored", state_dir=str(state))
     restored = run(path, state="restored", state_dir=str(state))
     names = {"added": ["OLD"], "changed": ["AUTH_PASSWORD"], "removed": ["MORE"]}
-    assert restored["keys"] == predicted["keys"] == names
+    assert restored["names"] == predicted["names"] == names
     assert restored["changed"] is True and "new" not in restored["diff"]["before"].replace("(new value", "")
     assert path.read_bytes() == before and path.stat().st_mode & 0o777 == 0o640
     assert not state.exists()
@@ -189,7 +189,7 @@ def test_going_back_by_oneself_leaves_nothing_to_confirm(path: Path, state: Path
 def test_a_file_that_was_not_there_is_removed_again(tmp_path: Path, state: Path) -> None:
     path = tmp_path / "new.env"
     run(path, keys={"A": "1"}, create=True, state_dir=str(state))
-    assert run(path, state="restored", state_dir=str(state))["keys"]["removed"] == ["A"]
+    assert run(path, state="restored", state_dir=str(state))["names"]["removed"] == ["A"]
     assert not path.exists()
 
 
