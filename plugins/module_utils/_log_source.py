@@ -221,4 +221,3 @@ def stream(argv: list[str], limits: Limits, idle: float | None = None) -> Genera
         # Docker's own words are the last ones.
         words = tail.decode("utf-8", "replace").strip().splitlines()
         raise failure("docker logs", words[-1] if words else "")
-
