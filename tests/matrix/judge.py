@@ -11,22 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 
-Cause = tuple[str, str | None]
-KEYS = frozenset({"row", "observations", "runbook", "seconds"})
+from tests.matrix.verdict import Verdict, of
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the analyser says: (finding, hop) of every root cause and warning, and ids of what they explain."""
-
-    causes: frozenset[Cause]
-    blocked: frozenset[str]
+KEYS = frozenset({"row", "made_by", "observations", "runbook", "seconds"})
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -44,8 +36,5 @@ def load(path: Path) -> dict[str, Any]:
 def verdict(recorded: Mapping[str, Any]) -> Verdict:
     """Judge a recording. ValueError: its host was not reached, so that nothing was judged."""
     documents = recorded["observations"]
-    found = analyse(documents, sorted({str(item["host"]) for item in documents}), "recorded")
-    if lost := [host for host in found["hosts"] if not host["reached"]]:
-        raise ValueError(f"{recorded['row']}: {lost[0]['host']} was not reached: {lost[0]['reason']}")
-    causes = {(item["id"], item["hop"]) for item in found["findings"]}
-    return Verdict(frozenset(causes), frozenset(item["id"] for item in found["checks"] if item["status"] == "blocked"))
+    (host,) = {str(item["host"]) for item in documents}
+    return of(analyse(documents, [host], "recorded"), host)

@@ -28,7 +28,7 @@ from typing import Any
 from websockets.exceptions import WebSocketException
 
 from tests.integration.playbook import Run, local_host, playbook
-from tests.matrix import recording, runbook
+from tests.matrix import recording, runbook, verdict
 from tests.matrix.rows import MEND, RECORDED, Cause, Row, faults, vantage, variables
 from tests.matrix.steps import Bench, boots
 from tests.stack.engine import client_env
@@ -227,13 +227,15 @@ class Wave:
         for name in names:
             row, outcome = self.benches[name][0], self.outcomes[name]
             outcome.seconds["diagnose"] = seconds
-            outcome.found = causes(findings, name)
             outcome.problems += judged(findings, name, row)
+            outcome.found = causes(findings, name)
             if done.recap.get(name, {}).get("changed") != 0:
                 outcome.problems.append("the diagnosis says that it changed something")
+        if (done.code != 0) != verdict.failed(findings):
+            # Whose it is cannot be told from the exit code of all.
+            self.outcomes[names[0]].problems.append(f"the diagnosis of all ended with {done.code}")
         told = done.output + json.dumps(findings)
         if leaked := {secret for secret in SECRETS if secret in told}:
-            # Whose it is cannot be told from the output of all.
             self.outcomes[names[0]].problems.append(f"a secret is shown: {sorted(leaked)}")
         if self.record:
             self._record(done, seconds, names)
@@ -246,16 +248,12 @@ class Wave:
         first, seconds = self._play("remediate", names)
         again, _seconds = self._play("remediate", names)
         for name in names:
-            outcome = self.outcomes[name]
+            (row, bench), outcome = self.benches[name], self.outcomes[name]
             outcome.seconds["repair"] = seconds
-            if left := causes(first.findings, name):
-                text = f"after the repair there is still {sorted(map(str, left))}: {_said(first, name)}"
-                outcome.problems.append(text)
-            if not first.recap.get(name, {}).get("changed"):
-                outcome.problems.append("the repair changed nothing")
-            if again.recap.get(name, {}).get("changed") != 0 or causes(again.findings, name):
-                outcome.problems.append(f"a second remediate is not idle: {again.recap.get(name)}")
-            if seen := boots(self.benches[name][1].stack):
+            outcome.problems += [f"{problem}: {_said(first, name)}" for problem in repaired(first, name, row)]
+            outcome.problems += [f"the second time: {problem}" for problem in idle(again, name, row)]
+            # What is left may be what stands between the station and SteVe.
+            if not row.left and (seen := boots(bench.stack)):
                 outcome.problems.append(f"no station boots after the repair: {seen}")
 
     # -- recordings --------------------------------------------------------------------------------------------
@@ -279,7 +277,7 @@ class Wave:
             }
             place = where(bench)
             content = {
-                "row": row.key, "observations": recording.normalised(mine, place),
+                "row": row.name, "made_by": row.digest, "observations": recording.normalised(mine, place),
                 "runbook": recording.normalised(answers, place), "seconds": took,
             }  # fmt: skip
             RECORDED.mkdir(exist_ok=True)
@@ -296,20 +294,44 @@ def causes(findings: Mapping[str, Any], host: str) -> frozenset[Cause]:
 
 def judged(findings: Mapping[str, Any], host: str, row: Row) -> list[str]:
     """What a findings document says otherwise than the row, as sentences."""
-    found = causes(findings, host)
-    problems = []
-    if missing := row.expected - found:
-        problems.append(f"not found: {sorted(map(str, missing))}")
-    if false := found - row.expected:
-        told = [item for item in findings["findings"] if item["host"] == host and (item["id"], item["hop"]) in false]
-        words = "; ".join(f"{item['message']} {[one['detail'] for one in item['evidence']][:3]}" for item in told)
-        problems.append(f"not expected: {sorted(map(str, false))}: {words[:1500]}")
-    for id in sorted(row.blocked):
-        statuses = {item["status"] for item in findings["checks"] if item["host"] == host and item["id"] == id}
-        if "blocked" not in statuses:
-            problems.append(f"{id} is not blocked but {', '.join(sorted(statuses))}")
-    if not next((item["reached"] for item in findings["hosts"] if item["host"] == host), False):
-        problems.append("the host was not reached")
+    try:
+        problems = verdict.differences(row, verdict.of(findings, host))
+    except ValueError as error:
+        return [str(error)]
+    false = causes(findings, host) - row.expected
+    told = [item for item in findings["findings"] if item["host"] == host and (item["id"], item["hop"]) in false]
+    words = (f"{item['message']} {[one['detail'] for one in item['evidence']][:3]}" for item in told)
+    return problems + [text[:1500] for text in words]
+
+
+def repaired(run: Run, host: str, row: Row) -> list[str]:
+    """What a repair did otherwise than the row says, as sentences."""
+    recap, problems = run.recap.get(host, {}), []
+    plan = next(
+        (file for folder in reversed(run.directories) if (file := folder / "plan.json").exists()), None
+    )
+    planned = json.loads(plan.read_text(encoding="utf-8"))["hosts"] if plan else []
+    by = {item["by"] for one in planned if one["host"] == host for item in one["repairs"]}
+    if by != set(row.repairs):
+        problems.append(f"planned were {sorted(by)} and not {sorted(row.repairs)}")
+    if (left := causes(run.findings, host)) != row.left:
+        problems.append(f"after the repair there is {sorted(map(str, left))} and not {sorted(map(str, row.left))}")
+    if not recap.get("changed"):
+        problems.append("the repair changed nothing")
+    if not row.left and (recap.get("failed") != 0 or recap.get("unreachable") != 0):
+        problems.append(f"the repair failed: {recap}")
+    return problems
+
+
+def idle(run: Run, host: str, row: Row) -> list[str]:
+    """What a second repair did although there was nothing to repair, as sentences."""
+    recap, problems = run.recap.get(host, {}), []
+    if recap.get("changed") != 0:
+        problems.append(f"it changed something: {recap}")
+    if (left := causes(run.findings, host)) != row.left:
+        problems.append(f"there is {sorted(map(str, left))}")
+    if not row.left and (recap.get("failed") != 0 or recap.get("unreachable") != 0):
+        problems.append(f"it failed: {recap}")
     return problems
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +49,9 @@ class Fault:
         undo: steps that undo it, or ``mend``: bring everything back, whatever was done.
         expected: (finding, hop) of every root cause and warning the diagnosis has to tell, and nothing beside them.
         blocked: findings that were looked for and are explained by these.
+        open: questions that stay without an answer while it is there, and no others do.
         repaired_by: the role or module with which ``remediate`` repairs it, None when a person has to.
+        kept: why ``remediate`` is not run although the finding's remedy names a role.
         variables: what the operator wrote for this host; ``@name@`` stands for what is known at run time (steps.Bench).
         vantage: ``outside`` (this machine) or ``charger-net`` (the target's network) probes the public URL as well.
     """
@@ -57,14 +61,21 @@ class Fault:
     undo: tuple[Step, ...] | str = ()
     expected: tuple[Cause, ...] = ()
     blocked: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
     repaired_by: str | None = None
+    kept: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     vantage: str | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One or two faults on one release, and what the diagnosis has to say."""
+    """One or two faults on one release, and what the diagnosis has to say.
+
+    Attributes:
+        open: questions that stay without an answer, and no others do.
+        left: what is still there after ``remediate``, because a person has to repair it.
+    """
 
     name: str
     faults: tuple[str, ...]
@@ -74,11 +85,8 @@ class Row:
     blocked: frozenset[str]
     repaired_by: str | None
     quick: bool
-
-    @property
-    def key(self) -> str:
-        """Unique name of files about this row."""
-        return self.name
+    open: frozenset[str] = frozenset()
+    left: frozenset[Cause] = frozenset()
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -88,7 +96,14 @@ class Row:
     @property
     def recording(self) -> Path:
         """Where the row's recorded observations are."""
-        return RECORDED / f"{self.key}.json"
+        return RECORDED / f"{self.name}.json"
+
+    @property
+    def digest(self) -> str:
+        """Of what brings the row about; a recording of something else is not this row's."""
+        mine = [[one.inject, one.variables, one.vantage] for one in map(faults().__getitem__, self.faults)]
+        text = json.dumps([mine, self.release, self.mode], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache
@@ -158,7 +173,8 @@ def _document() -> dict[str, Any]:
 def _fault(name: str, text: Any) -> Fault:
     where = f"faults: {name}"
     _name(where, name)
-    _keys(where, text, {"expected"}, {"inject", "undo", "blocked", "repaired_by", "variables", "vantage"})
+    other = {"inject", "undo", "blocked", "open", "repaired_by", "kept", "variables", "vantage"}
+    _keys(where, text, {"expected"}, other)
     inject = _steps(f"{where}: inject", text.get("inject", []))
     undo = text.get("undo", [])
     if bool(inject) != bool(undo):
@@ -167,13 +183,14 @@ def _fault(name: str, text: Any) -> Fault:
         raise RowError(f"{where}: vantage is {text['vantage']!r}")
     return Fault(
         name, inject, MEND if undo == MEND else _steps(f"{where}: undo", undo), _causes(where, text["expected"]),
-        _blocked(where, text), _repair(where, text), _mapping(where, text.get("variables", {})), text.get("vantage"),
+        _ids(where, text, "blocked"), _ids(where, text, "open"), _repair(where, text), _kept(where, text),
+        _mapping(where, text.get("variables", {})), text.get("vantage"),
     )  # fmt: skip
 
 
 def _expand(number: int, text: Any) -> list[Row]:
     where = f"rows: {number}"
-    _keys(where, text, {"releases"}, {"fault", "faults", "mode", "quick", "expected", "blocked", "repaired_by"})
+    _keys(where, text, {"releases"}, {"fault", "faults", "mode", "quick", "expected", "blocked", "open", "kept"})
     names = tuple(text["faults"] if "faults" in text else [text.get("fault")])
     if ("fault" in text) == ("faults" in text) or len(names) > 2:
         raise RowError(f"{where}: give either fault or faults (two names)")
@@ -185,17 +202,24 @@ def _expand(number: int, text: Any) -> list[Row]:
         raise RowError(f"{where}: mode is {mode!r}")
     mine = [faults()[name] for name in names]
     expected = _causes(where, text["expected"]) if "expected" in text else [c for one in mine for c in one.expected]
-    blocked = _blocked(where, text) if "blocked" in text else frozenset(b for one in mine for b in one.blocked)
-    repairs = sorted({one.repaired_by for one in mine if one.repaired_by})
-    whole = ", ".join(repairs) if repairs and all(one.repaired_by or not one.expected for one in mine) else None
-    repaired = _repair(where, text) if "repaired_by" in text else whole
+    blocked = _ids(where, text, "blocked") if "blocked" in text else frozenset(b for one in mine for b in one.blocked)
+    still = _ids(where, text, "open") if "open" in text else frozenset(b for one in mine for b in one.open)
+    # What another fault hides is not seen, and not repaired then.
+    seen = [one for one in mine if one.repaired_by and set(one.expected) & set(expected)]
+    if _kept(where, text) and not seen:
+        raise RowError(f"{where}: nothing repairs it: kept")
+    repairs = [] if _kept(where, text) else sorted({one.repaired_by for one in seen if one.repaired_by})
+    repaired = ", ".join(repairs) or None
+    left = frozenset(expected) - {cause for one in seen for cause in one.expected} if repaired else frozenset()
     quick = text.get("quick", [])
     made = []
     for release in text["releases"]:
         if not isinstance(release, str) or not re.fullmatch(r"\d+\.\d+\.\d+", release):
             raise RowError(f"{where}: {release!r} is no release in quotes")
         name = "-and-".join(names) + f"-{release}" + ("" if mode == "host" else f"-{mode}")
-        made.append(Row(name, names, release, mode, frozenset(expected), blocked, repaired, release in quick))
+        made.append(
+            Row(name, names, release, mode, frozenset(expected), blocked, repaired, release in quick, still, left)
+        )
     if set(quick) - set(text["releases"]):
         raise RowError(f"{where}: quick names a release that is not in releases")
     return made
@@ -236,11 +260,20 @@ def _causes(where: str, causes: Any) -> tuple[Cause, ...]:
     return tuple(found)
 
 
-def _blocked(where: str, text: Any) -> frozenset[str]:
-    found = text.get("blocked", [])
+def _ids(where: str, text: Any, key: str) -> frozenset[str]:
+    found = text.get(key, [])
     for id in found:
-        _name(f"{where}: blocked", id)
+        _name(f"{where}: {key}", id)
     return frozenset(found)
+
+
+def _kept(where: str, text: Any) -> str | None:
+    value: str | None = text.get("kept")
+    if value is not None and (not isinstance(value, str) or len(value.split()) < 3):
+        raise RowError(f"{where}: kept: say why in a sentence")
+    if value is not None and "repaired_by" in text:
+        raise RowError(f"{where}: it is repaired: kept")
+    return value
 
 
 def _repair(where: str, text: Any) -> str | None:

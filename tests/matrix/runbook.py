@@ -53,6 +53,9 @@ curl -sS -m 5 -b "$jar" -w '\n%{http_code}\n' "$1/manager/chargepoints"
 """
 _NGINX = "cat /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*.conf 2>/dev/null"
 
+#: Layers that the runbook leaves to step 4 (a charger that somebody power-cycles, a look at ``date``) and to the words
+#: of 5b about certificates: nothing is said of it there, for or against.
+UNPLAYED = frozenset({"tls", "session", "time"})
 #: Findings that the runbook has words for, in the steps that are played.
 CAN_NAME = frozenset({
     "app-restarting", "app-not-running", "app-failed-to-start", "app-starting", "admin-login-refused",
@@ -218,8 +221,8 @@ def reading(answers: Mapping[str, Any], kindly: bool = False) -> Reading:
 
     Args:
         answers: what ``collect`` returned.
-        kindly: leave out what it is known to say of every healthy SteVe: that no 200 in step 1b is an illness (true of
-            3.4 only), and that a 401 in step 6 is a wrong value (no release reads Bearer).
+        kindly: leave out what it is known to say of every healthy SteVe: that a 401 in step 6 is a wrong value (no
+            release reads Bearer), and that step 1b is answered otherwise than 200 (by all after 3.4).
     """
     broken, _others = _step_1a(answers)
     if broken:
@@ -261,13 +264,11 @@ def _step_1a(answers: Mapping[str, Any]) -> _Said:
 
 
 def _step_1b(answers: Mapping[str, Any]) -> _Said:
-    """200 is healthy. What sends a password away to the sign-in page, or answers 401, did not take it."""
+    """200 is healthy, and 401 says by itself that the password was not taken; for everything else it has no word."""
     home = answers.get("home")
     if home is None or home["status"] == 200:
         return set(), []
-    if home["status"] == 401 or (home["status"] == 302 and "/manager/signin" in home.get("redirect", "")):
-        return {"admin-login-refused"}, []
-    return set(), [f"step 1b: {_told(home)}"]
+    return ({"admin-login-refused"}, []) if home["status"] == 401 else (set(), [f"step 1b: {_told(home)}"])
 
 
 def _step_2(answers: Mapping[str, Any]) -> _Said:

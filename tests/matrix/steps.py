@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import sys
@@ -122,6 +123,7 @@ class Bench:
             "proxy_pass": nginx.proxy_pass(stack.upstream, resolve=stack.mode == "network"),
             "chargers_pem": str(stack.directory / "chargers.pem"),
             "python": sys.executable,
+            "needs_become": "true" if os.geteuid() else "false",
         }
 
     def filled(self, value: Any) -> Any:

@@ -38,3 +38,14 @@ def test_a_reason_names_a_test_that_is_there_and_speaks_of_the_finding(id: str) 
     path = ROOT / given["tested"]
     assert path.is_file() and path.name.startswith("test_") and path.is_relative_to(ROOT / "tests")
     assert f'"{id}"' in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", matrix.faults())
+def test_a_fault_is_repaired_by_whom_the_catalogue_names_or_says_why_not(name: str) -> None:
+    fault = matrix.faults()[name]
+    offered = {BY_ID[id].remedy.by for id, _hop in fault.expected} & set(matrix.REPAIRS)
+    repaired = set(fault.repaired_by.split(", ")) if fault.repaired_by else set()
+    if fault.kept is None:
+        assert repaired == offered
+    else:
+        assert offered, "no role is named, so that there is nothing to keep from"

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from tests.matrix import rows as matrix
-from tests.matrix.judge import Verdict, load, verdict
+from tests.matrix.judge import load, verdict
 from tests.matrix.rows import Row
+from tests.matrix.verdict import Verdict, differences
 
-ALL = frozenset(row.key for row in matrix.all_rows())
+ALL = frozenset(row.name for row in matrix.all_rows())
 #: Rows with a recording; a test of its own says that these are all.
-ROWS = {row.key: row for row in matrix.all_rows() if row.recording.exists()}
+ROWS = {row.name: row for row in matrix.all_rows() if row.recording.exists()}
 
 
 @cache
@@ -33,13 +34,15 @@ def judged(key: str) -> Verdict:
 
 
 def agrees(row: Row, said: Verdict) -> bool:
-    return said.causes == row.expected and row.blocked <= said.blocked
+    return differences(row, said) == []
 
 
 def test_every_row_has_a_recording_and_every_recording_a_row() -> None:
     files = {path.stem for path in matrix.RECORDED.glob("*.json")}
     assert sorted(ALL - files) == [], "record them: python3 tests/bootstrap.py dev -m tests.matrix record NAME"
     assert sorted(files - ALL) == [], "no row is called so: remove them"
+    made_otherwise = [key for key, row in ROWS.items() if recorded(key)["made_by"] != row.digest]
+    assert made_otherwise == [], "the row was changed since: record it again"
 
 
 def test_a_recording_holds_what_the_runbook_was_answered_or_that_it_was_not_played() -> None:
@@ -51,10 +54,29 @@ def test_a_recording_holds_what_the_runbook_was_answered_or_that_it_was_not_play
 
 @pytest.mark.parametrize("key", ROWS)
 def test_a_row_is_named_exactly(key: str) -> None:
-    row, said = ROWS[key], judged(key)
-    assert sorted(said.causes - row.expected, key=str) == [], "a false alarm"
-    assert sorted(row.expected - said.causes, key=str) == [], "not named"
-    assert sorted(row.blocked - said.blocked) == [], "not explained by it"
+    assert differences(ROWS[key], judged(key)) == []
+    assert sorted(ROWS[key].open - judged(key).open) == [], "it has an answer, and need not be left open"
+
+
+def blind(document: dict[str, Any], status: str) -> dict[str, Any]:
+    """An observation whose parts saw nothing."""
+    unseen = {"status": status, "reason": "not looked at", "data": None}
+    return document | {"parts": {name: part | unseen for name, part in document["parts"].items()}}
+
+
+@pytest.mark.parametrize("status", ["unknown", "skipped"])
+def test_who_looks_away_is_never_right(status: str) -> None:
+    fooled = []
+    for key, row in ROWS.items():
+        documents = [blind(document, status) for document in recorded(key)["observations"]]
+        if agrees(row, verdict(recorded(key) | {"observations": documents})):
+            fooled.append(key)
+    assert fooled == []
+
+
+def test_a_look_takes_no_longer_than_an_operator_waits() -> None:
+    # The longest of them waits for three deadlines of the probe.
+    assert sorted(key for key in ROWS if recorded(key)["seconds"]["diagnose"] > 45) == []
 
 
 def test_a_recording_of_one_row_is_not_right_for_another_that_expects_otherwise() -> None:
@@ -95,7 +117,7 @@ def test_a_recording_is_of_what_it_says(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"^another.json: it is the recording of {key}$"):
         load(path)
     path.write_text('{"row": "another"}', encoding="utf-8")
-    with pytest.raises(ValueError, match="holds observations, row, runbook, seconds and nothing else"):
+    with pytest.raises(ValueError, match="holds made_by, observations, row, runbook, seconds and nothing else"):
         load(path)
 
 

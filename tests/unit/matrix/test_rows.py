@@ -64,10 +64,23 @@ def changed(path: str, value: Any) -> Any:
 def test_rows_are_expanded_and_pairs_join_what_their_faults_expect(written: Any) -> None:
     first, second, pair = written(GOOD)
     assert [(row.name, row.quick) for row in (first, second)] == [("well-3.7.1", True), ("well-3.14.1", False)]
-    assert pair.key == "ill-and-odd-3.14.1-network" and pair.mode == "network"
+    assert pair.name == "ill-and-odd-3.14.1-network" and pair.mode == "network"
     assert pair.expected == {("app-not-running", None), ("tcp-refused", "proxy")}
-    assert pair.repaired_by is None, "one of the two needs a person"
+    assert pair.repaired_by == "app_env"
+    assert pair.left == {("tcp-refused", "proxy")}, "one of the two needs a person"
     assert rows.variables(pair)["steve_charge_boxes"] == ["CP1", "CP2"]
+
+
+def test_what_another_fault_hides_is_not_repaired(written: Any) -> None:
+    *_others, pair = written(changed("rows.1", GOOD["rows"][1] | {"expected": ["tcp-refused@proxy"]}))
+    assert (pair.repaired_by, pair.left) == (None, frozenset())
+
+
+def test_the_digest_tells_what_brings_a_row_about(written: Any) -> None:
+    digests = {row.digest for row in written(GOOD)}
+    assert len(digests) == 3
+    assert written(changed("faults.ill.inject", [{"compose": ["kill", "app"]}]))[2].digest not in digests
+    assert written(changed("faults.ill.expected", ["app-starting"]))[2].digest in digests
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,9 @@ def test_rows_are_expanded_and_pairs_join_what_their_faults_expect(written: Any)
         ("faults.ill.inject", {"compose": []}, "faults: ill: inject: must be a list of steps"),
         ("faults.odd.expected", ["tcp-refused@moon"], "faults: odd: expected: there is no hop moon"),
         ("faults.odd.repaired_by", "hammer", "faults: odd: repaired_by is 'hammer'"),
+        ("faults.odd.kept", "no", "faults: odd: kept: say why in a sentence"),
+        ("faults.ill.kept", "it heals by itself", "faults: ill: it is repaired: kept"),
+        ("rows.0.kept", "it heals by itself", "rows: well: nothing repairs it: kept"),
         ("faults.odd.vantage", "moon", "faults: odd: vantage is 'moon'"),
         ("faults.unused", {"expected": []}, "faults: no row uses unused"),
         ("rows.0.fault", "nothing", "rows: 1: there is no fault 'nothing'"),
