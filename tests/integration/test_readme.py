@@ -13,7 +13,6 @@ import shlex
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which the README's files were written as it says."""
     place = tmp_path_factory.mktemp("newcomer")
     inventory = next(block for block in blocks("README.md") if block.startswith("steve:\n"))
@@ -56,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert value == "the password of SteVe's admin UI"
     vault.write_text(f"{name}: '1234'\n", encoding="utf-8")
     run(place, ["ansible-vault", "encrypt", "--vault-password-file", "password", VAULT])
-    yield place
+    return place
 
 
 def run(place: Path, argv: list[str]) -> str:
@@ -105,5 +104,6 @@ def test_the_first_command_diagnoses_that_inventory(folder: Path) -> None:
     (written,) = (folder / "steve-reports").glob("*/findings.json")
     findings = json.loads(written.read_text(encoding="utf-8"))
     (host,) = findings["hosts"]
-    assert (host["host"], host["reached"], findings["findings"]) == ("site7", True, [])
-    assert host["evaluated"] > 20
+    assert (host["host"], host["reached"]) == ("site7", True) and host["evaluated"] > 20
+    # Nothing but that the charger's URL names this machine itself, which is true here.
+    assert [item["id"] for item in findings["findings"]] == ["public-url-elsewhere"]
