@@ -53,11 +53,15 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 
 #: Seconds within which the proof must succeed: old workers may take a new connection while they shut down.
 PROOF_DEADLINE_S = 15.0
+#: The same where nginx's files hold what may refuse a knock from here: waiting longer would not change that.
+WALLED_DEADLINE_S = 3.0
 #: Asks through nginx whether WebSockets get through. Returns None when they do, or a sentence why that could not be
-#: found out; raises SteveError when they do not.
+#: found out; raises WalledError when a rule in nginx's files may be the reason, SteveError when they do not.
 Prove = Callable[[Target], Optional[str]]
 #: With these nginx says that it got no answer from its upstream.
 _OF_NGINX = (502, 503, 504)
+#: What a knock ends in that nginx hangs up on: an address that waits for the PROXY line, ``return 444``.
+_HUNG_UP = ("connection-closed", "tls-handshake-failed")
 _ENGINES = ("docker", "podman", "nerdctl", "kubectl", "docker-compose")
 
 
@@ -75,6 +79,20 @@ class NotChangedError(SteveError):
         if not self.recovered:
             return self.refusal
         return f"What an interrupted run had left was undone first ({', '.join(self.recovered)}). {self.refusal}"
+
+
+class WalledError(SteveError):
+    """The knock was refused, and something in nginx's files may refuse it although chargers get in."""
+
+    code = "not-proven"
+
+    def __init__(self, target: Target, seen: str) -> None:
+        what = f"this host's knock ends in {seen}, and {' or '.join(target.walls)} may refuse it although chargers get in"
+        advice = "See that a charger connects, or diagnose from a host of their network (steve_vantage_hosts)."
+        super().__init__("prove the WebSocket path through nginx", target.url, what, advice)
+
+    def sentence(self) -> str:
+        return f"It could not be proven that an upgrade gets through nginx: {self.got}. {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -203,6 +221,8 @@ def prover(
         if broken is None and row is not None and row["status"] in _OF_NGINX and not upgrade["gates"]:
             broken = f"nginx answers {row['status']} in SteVe's place"
         if broken is not None:
+            if target.walls and _refused_before(document["endpoint"]):
+                raise WalledError(target, document["endpoint"]["finding"] or "an answer that is not SteVe's")
             raise SteveError(
                 "prove the WebSocket path through nginx",
                 target.url,
@@ -216,6 +236,14 @@ def prover(
         return _why_open(charge_box_id, row, str(upgrade["reason"]))
 
     return prove
+
+
+def _refused_before(endpoint: Mapping[str, Any]) -> bool:
+    """Whether nginx refused the knock itself, before it asked its upstream; ``endpoint`` as in the probe's document."""
+    if endpoint["verdict"] == "unreachable":
+        return endpoint["finding"] in _HUNG_UP
+    answered = [one["status"] for one in endpoint["evidence"]]
+    return endpoint["verdict"] == "wrong" and not any(status in _OF_NGINX for status in answered)
 
 
 def _why_open(charge_box_id: str, row: Mapping[str, Any] | None, reason: str) -> str:
@@ -329,11 +357,17 @@ class _Run:
     def _proven(self, target: Target | None) -> None:
         if self.prove is None or target is None or not self.settings.reload:
             return
-        end = time.monotonic() + PROOF_DEADLINE_S
+        started = time.monotonic()
+        end = started + PROOF_DEADLINE_S
         while True:
             try:
                 self.unproven = self.prove(target)
                 return
+            except WalledError as walled:
+                if time.monotonic() >= min(started + WALLED_DEADLINE_S, end):
+                    self.unproven = walled.sentence()
+                    return
+                time.sleep(0.5)
             except SteveError:
                 if time.monotonic() >= end:
                     raise

@@ -55,7 +55,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     scope,
     select_server,
     servers,
+    speaks_tls,
 )
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import walls
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
     ENDPOINT,
     MARK,
@@ -81,10 +83,14 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Target:
-    """The public request as this nginx receives it: ``url`` without id, ``connect_to`` is ``host:port`` to dial."""
+    """The public request as this nginx receives it: ``url`` without id, ``connect_to`` is ``host:port`` to dial.
+
+    ``walls``: what in nginx's files may keep a knock from this host out although chargers get in, as phrases.
+    """
 
     url: str
     connect_to: str
+    walls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,8 +157,9 @@ def plan(
             )
     except _RefusedError as refused:
         return Plan(refusal=f"{refused} Nothing was changed.")
-    notes = _notes(decided.after or config, wanted, bool(decided.changes))
-    return replace(decided, notes=(*decided.notes, *notes))
+    final = decided.after or config
+    notes = _notes(final, wanted, bool(decided.changes))
+    return replace(decided, notes=(*decided.notes, *notes), target=_walled(decided.target, final, wanted))
 
 
 def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | None) -> Plan | None:
@@ -210,11 +217,12 @@ def _addresses(config: Config, wanted: Desired, site: Site) -> list[str]:
     ]
     here = [(server, listen) for server, listen in others if listen.covers(wanted.port)]
     for server, listen in here:
-        if listen.ssl != (site.certificate is not None):
+        tls = speaks_tls(config, listen.address, wanted.port)
+        if tls != (site.certificate is not None):
             raise _RefusedError(
-                f"Port {wanted.port} speaks {'TLS' if listen.ssl else 'no TLS'} ({server.where}), and the server block "
-                f"of {shown(site.path)} would speak {'none' if listen.ssl else 'TLS'}. "
-                f"{'Give certificate and certificate_key' if listen.ssl else 'Leave out the certificate'}, or choose "
+                f"Port {wanted.port} speaks {'TLS' if tls else 'no TLS'} ({server.where}), and the server block "
+                f"of {shown(site.path)} would speak {'none' if tls else 'TLS'}. "
+                f"{'Give certificate and certificate_key' if tls else 'Leave out the certificate'}, or choose "
                 "another port."
             )
     if here:
@@ -417,6 +425,16 @@ def _target(request: Scope, wanted: Desired) -> Target:
     address = "127.0.0.1" if "*" in addresses else loopback.get(addresses[0], addresses[0])
     scheme = "wss" if request.https else "ws"
     return Target(f"{scheme}://{wanted.name}{wanted.context}{ENDPOINT}", f"{address}:{wanted.port}")
+
+
+def _walled(target: Target | None, final: Config, wanted: Desired) -> Target | None:
+    """The target with what stands in the way of a knock from here once the change is made."""
+    server = select_server(final, wanted.name, wanted.port).server
+    if target is None or server is None:
+        return target
+    return replace(
+        target, walls=walls(scope(final, server, wanted.name, wanted.port, wanted.path), wanted.port)
+    )
 
 
 def _users(config: Config, fragment: str) -> list[Directive]:

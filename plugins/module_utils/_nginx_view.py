@@ -72,23 +72,32 @@ _MAX_DEPTH = 8
 
 @dataclass(frozen=True)
 class Listen:
-    """One ``listen`` of a server block. ``address`` is ``*`` for every IPv4 address, ``unix`` for a socket file."""
+    """One ``listen`` of a server block. ``address`` is ``*`` for every IPv4 address, ``unix`` for a socket file.
+
+    ``ssl`` and ``proxy_protocol`` say what stands in this line; they act for the address, see ``sharing``.
+    """
 
     address: str
     first_port: int
     last_port: int
     default: bool
     ssl: bool
+    quic: bool = False
+    proxy_protocol: bool = False
 
     def covers(self, port: int) -> bool:
-        """Whether connections to ``port`` can arrive here."""
-        return self.address != "unix" and self.first_port <= port <= self.last_port
+        """Whether connections to ``port`` can arrive here; QUIC is UDP, and no WebSocket of a charger comes that way."""
+        return self.address != "unix" and not self.quic and self.first_port <= port <= self.last_port
 
     @property
     def text(self) -> str:
         """``address:port`` and the flags that matter."""
         ports = str(self.first_port) if self.first_port == self.last_port else f"{self.first_port}-{self.last_port}"
-        flags = (" default_server" if self.default else "") + (" ssl" if self.ssl else "")
+        named = (
+            ("default_server", self.default), ("ssl", self.ssl), ("quic", self.quic),
+            ("proxy_protocol", self.proxy_protocol),
+        )  # fmt: skip
+        flags = "".join(f" {name}" for name, present in named if present)
         return ("unix:" if self.address == "unix" else f"{self.address}:{ports}") + flags
 
 
@@ -162,19 +171,49 @@ def _server(config: Config, http: Directive, directive: Directive) -> Server:
 
 def _listen(args: tuple[str, ...]) -> Listen:
     flags = args[1:]
-    default, ssl = "default_server" in flags or "default" in flags, "ssl" in flags
+    default = "default_server" in flags or "default" in flags
+    acts = (default, "ssl" in flags, "quic" in flags, "proxy_protocol" in flags)
     text = args[0]
     if text.startswith("unix:"):
-        return Listen("unix", 0, 0, default, ssl)
+        return Listen("unix", 0, 0, *acts)
     match = re.fullmatch(r"(?:(\[[^\]]*\]|[^:\[\]]*):)?(\d+)(?:-(\d+))?", text)
     if match is None:
-        return Listen(_address(text), 80, 80, default, ssl)
+        return Listen(_address(text), 80, 80, *acts)
     first = int(match.group(2))
-    return Listen(_address(match.group(1) or "*"), first, int(match.group(3) or first), default, ssl)
+    return Listen(_address(match.group(1) or "*"), first, int(match.group(3) or first), *acts)
 
 
 def _address(text: str) -> str:
     return "*" if text in ("", "*", "0.0.0.0") else text.lower()  # noqa: S104 - read, not bound
+
+
+def sharing(config: Config, address: str, port: int) -> list[tuple[Server, Listen]]:
+    """Every ``listen`` of one address and port, in nginx's order: flags that one of them has act for all of them.
+
+    Source: ``ngx_http_add_addresses``, which joins ``ssl`` and ``proxy_protocol`` of an address.
+    """
+    return [
+        (server, listen)
+        for server in servers(config)
+        for listen in server.listens
+        if listen.address == address and listen.covers(port)
+    ]
+
+
+def speaks_tls(config: Config, address: str, port: int) -> bool:
+    """Whether nginx speaks TLS to whoever arrives at an address that a server block listens on.
+
+    Before 1.25.1 also by ``ssl on``, of the address' default server: which block answers is not known before TLS.
+    """
+    members = sharing(config, address, port)
+    if any(listen.ssl for _server_, listen in members):
+        return True
+    default = next((server for server, listen in members if listen.default), members[0][0] if members else None)
+    if default is None:
+        return False
+    levels = (default.directive, default.http)
+    found = (one for level in levels for one in config.inside(level) if one.name == "ssl")
+    return next((one.args == ("on",) for one in found), False)
 
 
 def select_server(config: Config, name: str, port: int) -> Selection:
@@ -434,6 +473,14 @@ class Scope:
                     return inner
         return None
 
+    def undecided(self) -> Iterator[Directive]:
+        """The ``if`` blocks on the request's way that may answer it, and of which only a real request can tell."""
+        for level in self.levels[1:]:
+            for directive in self.config.inside(level):
+                if directive.name == "if" and directive.block is not None and self._condition(directive.args) is None:
+                    if any(one.name in ("return", "rewrite") for one in self.config.inside(directive)):
+                        yield directive
+
     def _redirects(self, args: tuple[str, ...]) -> bool:
         if len(args) < 2 or not matches(args[0], self.path, ignore_case=False):
             return False
@@ -460,7 +507,8 @@ class Scope:
 
 def scope(config: Config, server: Server, name: str, port: int, path: str) -> Scope:
     """The request for ``path`` at ``name``, answered by ``server``."""
-    https = any(listen.ssl for listen in server.listens if listen.covers(port))
+    addresses = [listen.address for listen in server.listens if listen.covers(port)]
+    https = any(speaks_tls(config, address, port) for address in addresses)
     return Scope(config, server, tuple(find_location(config, server, path)), name.lower(), path, https)
 
 

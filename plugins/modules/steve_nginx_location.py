@@ -152,7 +152,8 @@ options:
       - A charge box id that SteVe accepts without a password. With it the module asks through nginx whether an upgrade
         would arrive, and takes the change back if not. No session is opened.
       - Where SteVe refuses the id or asks for its credentials, nothing can be proven either way. The change stays then,
-        and a warning says so.
+        and a warning says so. The same holds where nginx refuses this host by what stands in its files, such as C(deny),
+        C(auth_basic), C(ssl_verify_client) or C(listen ... proxy_protocol), as chargers may get in all the same.
     type: str
   prove_connect_to:
     description:
