@@ -52,6 +52,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     Server,
     all_locations,
     redact_file,
+    redact_text,
     scope,
     select_server,
     servers,
@@ -246,7 +247,7 @@ def _request(config: Config, wanted: Desired) -> Scope:
     early = request.answered_early()
     if early is not None:
         raise _RefusedError(
-            f"The server block at {server.where} answers before it looks at any location ({early.text}, "
+            f"The server block at {server.where} answers before it looks at any location ({redact_text(early.text)}, "
             f"{early.where}): give the URL that it leads to, or listen_port where TLS ends in front of nginx."
         )
     return request

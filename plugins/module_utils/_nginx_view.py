@@ -48,19 +48,40 @@ LOCAL = (
     "try_files", "alias",
 )  # fmt: skip
 
-_SECRET_NAME = re.compile(r"auth|cookie|token|secret|passw|key|credential|session", re.IGNORECASE)
+_SECRET_PARTS = "auth|cookie|token|secret|passw|key|credential|session"
+_SECRET_NAME = re.compile(_SECRET_PARTS, re.IGNORECASE)
+#: Directives whose first argument names what the others are the value of.
+_NAMING = (
+    "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header",
+)  # fmt: skip
+#: Directives of an expression that is secret wherever it is more than variables.
+_SECRET_DIRECTIVES = ("secure_link_md5",)
 _VARIABLES_ONLY = re.compile(r"(?:\s|\$\w+|\$\{\w+\})*")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _USERINFO = re.compile(r"(://)[^/@\s\"']+@")
 _SENSITIVE = r"[\w-]*(?:authorization|cookie|token|secret|password|passwd|api[-_]?key|credential)[\w-]*[\"']?"
 _SECRET_LINE = re.compile(rf"(\b{_SENSITIVE}[ \t=:]+)(?![$;\s])\S[^\n]*", re.IGNORECASE)
+_NAMED_VARIABLE = rf"[\"']?\$\{{?\w*(?:{_SECRET_PARTS})\w*\}}?[\"']?"
+_NAMED = rf"(?:{'|'.join(_NAMING)})[ \t]+(?:{_NAMED_VARIABLE}|[\"']?[\w-]*(?:{_SECRET_PARTS})[\w-]*[\"']?)"
+_VARIABLES_TO_THE_END = r"(?:[ \t]|\$\w+|\$\{\w+\})*(?:[;{\n]|$)"
+#: The same where the directive says that a word is a name: many more names can be meant then.
+_SECRET_NAMED = re.compile(
+    rf"(\b(?:{_NAMED}|{'|'.join(_SECRET_DIRECTIVES)})[ \t]+)(?!{_VARIABLES_TO_THE_END})\S[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SECRET_IF = re.compile(rf"(\bif[ \t]*\([ \t]*{_NAMED_VARIABLE}[ \t]+)(?!\))\S[^\n]*", re.IGNORECASE)
 #: A name at the end of a comment's line whose value stands in the next one: a directive that was commented out.
 _SECRET_COMMENT = re.compile(
-    rf"(^[ \t]*#(?:[^\n]*[^\w\n-])?{_SENSITIVE}[ \t=:]*\n[ \t]*#[ \t#]*)(?![$;\s])\S[^\n]*",
+    rf"(^[ \t]*#(?:[^\n]*[^\w\n-])?(?:{_SENSITIVE}|{_NAMED})[ \t=:]*\n[ \t]*#[ \t#]*)(?![$;\s])\S[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
 #: A word that is such a name and nothing else, as ``$token`` or ``($cookie_a``.
 _SECRET_WORD = re.compile(rf"[(!$\"'{{]*{_SENSITIVE}[}}:=]*", re.IGNORECASE)
+#: A variable with such a name, as the whole word of a condition or as a part of it.
+_SECRET_VARIABLE = re.compile(rf"\$\{{?\w*(?:{_SECRET_PARTS})", re.IGNORECASE)
+_CONDITION_NAME = re.compile(r"[(!\"']*\$(?:\w+|\{\w+\})[\"')]*")
+#: Words at the place of a key in a ``map`` that are none.
+_MAP_WORDS = ("default", "hostnames", "volatile", "include", "")
 HIDDEN = "(value hidden)"
 _TIME = re.compile(r"(\d+)(ms|y|M|w|d|h|m|s|)")
 _TIME_UNITS = {
@@ -550,7 +571,9 @@ def redact(name: str, value: str) -> str:
 
 def redact_text(text: str) -> str:
     """A piece of a configuration file, comments included, with what looks secret replaced line by line."""
-    return _USERINFO.sub(rf"\1{HIDDEN}@", _SECRET_LINE.sub(rf"\1{HIDDEN}", text))
+    for secret in (_SECRET_LINE, _SECRET_NAMED, _SECRET_IF):
+        text = secret.sub(rf"\1{HIDDEN}", text)
+    return _USERINFO.sub(rf"\1{HIDDEN}@", text)
 
 
 def redact_file(file: File) -> str:
@@ -567,13 +590,31 @@ def redact_file(file: File) -> str:
 def _every(directives: Iterable[Directive]) -> Iterator[Directive]:
     for directive in directives:
         yield directive
-        if directive.block is not None:
+        # The entries of a map are no directives, see _entry.
+        if directive.block is not None and directive.name != "map":
             yield from _every(directive.block.directives)
 
 
 def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
     """What stands behind the first word that names a secret, comments in between included; or within that word."""
     last = directive.words[-1].end
+    name, args = directive.name, directive.args
+    if name in _NAMING and len(args) > 1 and HIDDEN in redact(args[0], " ".join(args[1:])):
+        yield _blanked(file, directive.words[1].end, last)
+        return
+    if name in _SECRET_DIRECTIVES and _VARIABLES_ONLY.fullmatch(" ".join(args)) is None:
+        yield _blanked(file, directive.words[0].end, last)
+        return
+    if name == "map" and directive.block is not None:
+        for entry in directive.block.directives:
+            yield from _entry(file, directive, entry)
+    if name == "if":
+        for word, following in zip(directive.words, (*directive.words[1:], None)):
+            if _SECRET_VARIABLE.search(word.text) is not None:
+                whole = _CONDITION_NAME.fullmatch(word.text) is not None
+                if not whole or following is not None:
+                    yield _blanked(file, word.end if whole else word.start, last)
+                return
     for word, following in zip(directive.words, (*directive.words[1:], None)):
         raw = file.data[word.start : word.end]
         named = _SECRET_WORD.fullmatch(word.text) is not None
@@ -584,6 +625,21 @@ def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
         if b"\n" in raw and re.search(_SENSITIVE, word.text, re.IGNORECASE):
             yield _blanked(file, word.start, last)
             return
+
+
+def _entry(file: File, of: Directive, entry: Directive) -> Iterator[Edit]:
+    """What is secret in an entry of a ``map``: the values of a secret variable, and what one is compared with."""
+    key, last = entry.words[0], entry.words[-1].end
+    if entry.name == "include":
+        return
+    compared = _SECRET_VARIABLE.search(" ".join(of.args[:1])) is not None and entry.name not in _MAP_WORDS
+    made = _SECRET_VARIABLE.search(" ".join(of.args[1:])) is not None
+    if made and _VARIABLES_ONLY.fullmatch(" ".join(entry.args)) is None:
+        yield _blanked(file, key.start if compared else key.end, last)
+    elif compared:
+        yield _blanked(file, key.start, key.end)
+    else:
+        yield from _hidden(file, entry)
 
 
 def _is_variable(file: File, word: Word) -> bool:
