@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
@@ -37,6 +37,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
     rehearsal,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import shutdown_limit
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, path_broken_because, probe
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -87,7 +88,8 @@ class WalledError(SteveError):
     code = "not-proven"
 
     def __init__(self, target: Target, seen: str) -> None:
-        what = f"this host's knock ends in {seen}, and {' or '.join(target.walls)} may refuse it although chargers get in"
+        walls = " or ".join(target.walls)
+        what = f"this host's knock ends in {seen}, and {walls} may refuse it although chargers get in"
         advice = "See that a charger connects, or diagnose from a host of their network (steve_vantage_hosts)."
         super().__init__("prove the WebSocket path through nginx", target.url, what, advice)
 
@@ -309,9 +311,18 @@ class _Run:
             "diff": diffs(decided.changes),
             "recovered": [shown(path) for path in recovered],
             "warnings": [*decided.warnings, *([] if self.unproven is None else [self.unproven])],
-            "notes": list(decided.notes),
+            "notes": [*decided.notes, *self._ended(bool(decided.changes))],
             "old_workers": self.old_workers,
         }
+
+    def _ended(self, changes: bool) -> Iterator[str]:
+        """What a reload does to open connections where nginx is told to end them."""
+        limit = shutdown_limit(self.config)
+        if limit is not None and self.settings.reload and (changes or self.settings.look_up_again):
+            yield (
+                f"The reload ends what is connected through nginx after {shown(' '.join(limit.args))}, because "
+                f"worker_shutdown_timeout ({limit.where}) says so; chargers reconnect by themselves."
+            )
 
     # -- carrying out ----------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ LOCAL = (
     "try_files", "alias",
 )  # fmt: skip
 
-_SECRET_PARTS = "auth|cookie|token|secret|passw|key|credential|session"
+_SECRET_PARTS = "auth|cookie|token|secret|passw|key|credential|session"  # noqa: S105 - names, no values
 _SECRET_NAME = re.compile(_SECRET_PARTS, re.IGNORECASE)
 #: Directives whose first argument names what the others are the value of.
 _NAMING = (
@@ -107,7 +107,7 @@ class Listen:
     proxy_protocol: bool = False
 
     def covers(self, port: int) -> bool:
-        """Whether connections to ``port`` can arrive here; QUIC is UDP, and no WebSocket of a charger comes that way."""
+        """Whether connections to ``port`` can arrive here; QUIC is UDP, and no charger comes that way."""
         return self.address != "unix" and not self.quic and self.first_port <= port <= self.last_port
 
     @property
@@ -541,6 +541,15 @@ def seconds(text: str) -> float | None:
     return sum(int(number) * _TIME_UNITS[unit] for number, unit in _TIME.findall(compact))
 
 
+def shutdown_limit(config: Config) -> Directive | None:
+    """The ``worker_shutdown_timeout`` after which a reload ends the connections of the old workers; None: it never does.
+
+    Source: ``ngx_set_shutdown_timer``, which does nothing for 0.
+    """
+    found = [one for one in config.top() if one.name == "worker_shutdown_timeout"]
+    return found[-1] if found and seconds(" ".join(found[-1].args)) != 0 else None
+
+
 def touches_extensions_header(scope_: Scope) -> bool:
     """Whether anything on the request's way might change ``Sec-WebSocket-Extensions`` before SteVe sees it.
 
@@ -712,6 +721,7 @@ def describe(config: Config, public_name: str, port: int, path: str) -> dict[str
         path: path of the request, e.g. ``/steve/websocket/CentralSystemService/CP1``.
     """
     selection = select_server(config, public_name, port)
+    limit = shutdown_limit(config)
     result: dict[str, Any] = {
         "files": [shown(file) for file in config.files],
         "servers": [server.to_dict() for server in servers(config)],
@@ -721,6 +731,7 @@ def describe(config: Config, public_name: str, port: int, path: str) -> dict[str
         "answered_early": None,
         "location": None,
         "extensions_header_touched": True,
+        "worker_shutdown_timeout": None if limit is None else _value(limit),
         "errors": [_error(config, error) for error in config.errors],
     }
     if selection.server is None:

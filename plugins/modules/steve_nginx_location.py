@@ -136,7 +136,8 @@ options:
   reload:
     description:
       - Whether the running nginx loads the change. Connections that are open stay with the old configuration until
-        they close.
+        they close. Where nginx has C(worker_shutdown_timeout), every reload ends them after that time, and RV(notes)
+        says so.
     type: bool
     default: true
   look_up_again:

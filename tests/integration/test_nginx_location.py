@@ -195,6 +195,24 @@ def test_an_open_connection_survives_the_reload(case: Case) -> None:
         assert connection.recv(100) == b"still here"
 
 
+def test_a_reload_that_ends_open_connections_is_told(nginx: LocalNginx, steve: Upstream) -> None:
+    nginx.conf.write_text("worker_shutdown_timeout 1s;\n" + nginx.conf.read_text())
+    nginx.start()
+    case = Case(nginx, steve)
+    case.run()
+    code, _head, connection = ask(nginx.port)
+    with connection:
+        assert code == 101
+        predicted = case.run(check_mode=True, read_timeout_s=7200)
+        result = case.run(read_timeout_s=7200)
+        assert connection.recv(100) == b""  # within the five seconds that it waits
+    assert result["notes"] == predicted["notes"]
+    assert f"ends what is connected through nginx after 1s, because worker_shutdown_timeout ({nginx.conf}:1)" in str(
+        result["notes"]
+    )
+    assert "worker_shutdown_timeout" not in str(case.run(read_timeout_s=7200)["notes"])  # nothing is reloaded
+
+
 def test_the_second_run_keeps_the_upstream_that_the_first_one_took_over(nginx: LocalNginx, steve: Upstream) -> None:
     nginx.site(f"location /steve/ {{ proxy_pass {steve.url}; }}")
     nginx.start()
