@@ -299,8 +299,32 @@ class _Run:
         decided = plan(config, files, self.wanted, files.read_optional(self.wanted.fragment), site)
         if decided.refusal is not None:
             raise NotChangedError(self.settings.conf, decided.refusal, recovered)
+        refusal = self._mounted_alone(files, config, decided)
+        if refusal is not None:
+            raise NotChangedError(self.settings.conf, f"{refusal} Nothing was changed.", recovered)
         self.config = config
         return decided
+
+    def _mounted_alone(self, files: Files, config: Config, decided: Plan) -> str | None:
+        """Why a file that is mounted by itself stands in the way, None where none does.
+
+        Every writer that replaces a file (this one, and most editors) leaves such a mount with the file of before.
+        """
+        alone = files.mount_points()
+        advice = "Mount its directory instead of the file, recreate nginx's container, then run this again."
+        for path, file in config.files.items():
+            here = files.host_path(files.real(path))
+            if here is None or here in files.instead or not alone.intersection((path, files.real(path))):
+                continue
+            if files.run(["cat", path], path) != file.data:
+                return (
+                    f"nginx does not see {shown(here)} as it is now: {shown(path)} is mounted by itself, and the file was "
+                    f"replaced on this host. {advice}"
+                )
+        for change in decided.changes:
+            if alone.intersection((change.path, files.real(change.path))):
+                return f"nginx would not see a change of {shown(change.path)}, which is mounted by itself. {advice}"
+        return None
 
     def _told(self, decided: Plan, recovered: Sequence[str]) -> dict[str, Any]:
         return {

@@ -131,6 +131,8 @@ options:
     description:
       - For an nginx in a container, where directories that it sees lie on this host. Files are changed there only; what
         is inside of the container is read and never written.
+      - A file that is mounted by itself cannot be changed. Its container keeps the file of its start when the one on
+        this host is replaced, so mount the directory.
     type: dict
     default: {}
   reload:

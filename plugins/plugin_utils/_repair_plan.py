@@ -179,8 +179,8 @@ def _interrupts(repair: Repair, view: HostView) -> str:
         if limit is not None and connected != 0:
             return (
                 f"Every connection through nginx, {inert(limit['value'], 40)} after the reload, as worker_shutdown_timeout "
-                f"({inert(limit['file'], 200)}:{limit['line']}) has it for each reload ({who}); charge boxes reconnect by "
-                "themselves. Remove it from nginx's configuration first where that must not be."
+                f"({inert(limit['file'], 200)}:{limit['line']}) has it for each reload ({who}); charge boxes reconnect "
+                "by themselves. Remove it from nginx's configuration first where that must not be."
             )
         stay = f"What is connected now stays connected ({who})" if connected != 0 else "Nobody is connected now"
         return f"Nothing. {stay}; an open connection keeps its old timeouts until it reconnects."

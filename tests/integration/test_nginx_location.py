@@ -718,6 +718,59 @@ def test_an_nginx_behind_a_command_prefix_is_changed_through_its_mount(tmp_path:
         nginx.stop()
 
 
+# What a container does with ``-v site.conf:…/site.conf``: it knows of the mount, and keeps the file of its start.
+_MOUNTED_ALONE = """\
+#!/bin/sh
+[ "$1 $2" = "cat /proc/self/mountinfo" ] && { echo "9 8 0:1 / / rw"; echo "9 8 0:1 /x @MOUNT@ ro"; exit; }
+[ "$1 $2" = "cat @PATH@" ] && exec cat @KEPT@
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_file_that_is_mounted_by_itself_is_not_replaced(tmp_path: Path, steve: Upstream, check_mode: bool) -> None:
+    inside = tmp_path / "inside"
+    nginx = LocalNginx(tmp_path / "etc", inside)
+    inside.symlink_to(nginx.sites)
+    site = nginx.site(*SITE)
+    kept = tmp_path / "kept"
+    kept.write_bytes(site.read_bytes())
+    engine = tmp_path / "engine"
+    seen = inside / "site.conf"
+
+    def mounted(path: Path) -> None:
+        text = _MOUNTED_ALONE.replace("@MOUNT@", str(path)).replace("@PATH@", str(seen)).replace("@KEPT@", str(kept))
+        engine.write_text(text)
+        engine.chmod(0o755)
+
+    mounted(seen)
+    nginx.start()
+    try:
+        case = Case(
+            nginx, steve, nginx_command=(str(engine), *nginx.command), mounts={str(inside): str(nginx.sites)}
+        )
+        fragment = str(inside / "steve-websocket.include")
+        before = nginx.snapshot()
+        with pytest.raises(NotChangedError, match=f"would not see a change of {seen}, which is mounted by itself"):
+            case.run(check_mode=check_mode, fragment=fragment)
+        assert nginx.snapshot() == before
+        # Somebody replaced it: what stands on this host is right, and nginx does not have it.
+        good = "location /steve/websocket/ { proxy_pass %s; proxy_http_version 1.1; proxy_read_timeout 1h;"
+        good += " proxy_send_timeout 1h; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }"
+        nginx.site(good % steve.url, *SITE)
+        with pytest.raises(NotChangedError, match=f"nginx does not see {site} as it is now"):
+            case.run(check_mode=check_mode, fragment=fragment)
+        kept.write_bytes(site.read_bytes())
+        assert case.run(check_mode=check_mode, fragment=fragment)["action"] == "none"
+        # A directory that is mounted is what it should be.
+        mounted(inside)
+        nginx.site(*SITE)
+        kept.write_bytes(site.read_bytes())
+        assert case.run(check_mode=check_mode, fragment=fragment)["action"] == "insert"
+    finally:
+        nginx.stop()
+
+
 # -- nginx itself is the judge of our reading --------------------------------------------------------------------------
 
 PREFIXES = ("/", "/a", "/a/", "/a/b", "/a/b/", "/b", "/a/b/c")

@@ -83,7 +83,8 @@ def test_a_reload_that_ends_open_connections_says_so(directive: str, sessions: d
     part["data"]["worker_shutdown_timeout"] = describe(load(MAIN, main), "x", 80, "/")["worker_shutdown_timeout"]
     (repair,) = plan(ill(admin=sessions, nginx=part))["hosts"][0]["repairs"]
     assert said in repair["interrupts"]
-    assert ("Every connection" in repair["interrupts"]) is (f"worker_shutdown_timeout ({MAIN}:1)" in repair["interrupts"])
+    ended = "Every connection" in repair["interrupts"]
+    assert ended is (f"worker_shutdown_timeout ({MAIN}:1)" in repair["interrupts"])
 
 
 @pytest.mark.parametrize(
