@@ -318,8 +318,8 @@ class _Run:
                 continue
             if files.run(["cat", path], path) != file.data:
                 return (
-                    f"nginx does not see {shown(here)} as it is now: {shown(path)} is mounted by itself, and the file was "
-                    f"replaced on this host. {advice}"
+                    f"nginx does not see {shown(here)} as it is now: {shown(path)} is mounted by itself, and the file "
+                    f"was replaced on this host. {advice}"
                 )
         for change in decided.changes:
             if alone.intersection((change.path, files.real(change.path))):
@@ -340,7 +340,9 @@ class _Run:
         }
 
     def _ended(self, changes: bool) -> Iterator[str]:
-        """What a reload does to open connections where nginx is told to end them."""
+        """What a reload does to open connections where nginx is told to end them, or that there was none."""
+        if changes and not self.settings.reload:
+            yield "nginx has not loaded the change and nothing was proven, as reload is false: reload it when it suits."
         limit = shutdown_limit(self.config)
         if limit is not None and self.settings.reload and (changes or self.settings.look_up_again):
             yield (

@@ -542,7 +542,7 @@ def seconds(text: str) -> float | None:
 
 
 def shutdown_limit(config: Config) -> Directive | None:
-    """The ``worker_shutdown_timeout`` after which a reload ends the connections of the old workers; None: it never does.
+    """The ``worker_shutdown_timeout`` after which a reload ends the old workers' connections; None: it never does.
 
     Source: ``ngx_set_shutdown_timer``, which does nothing for 0.
     """

@@ -67,7 +67,8 @@ options:
     description:
       - Name server that nginx asks again and again for the name in O(upstream), such as V(127.0.0.11), the one of
         Docker's networks. With it a recreated container is found at its new address.
-      - Without it nginx asks once, whenever it loads its configuration.
+      - Without it nginx asks once, whenever it loads its configuration, which is warned about where O(upstream) is a
+        name.
     type: str
   read_timeout:
     description:
@@ -137,7 +138,8 @@ options:
     default: {}
   reload:
     description:
-      - Whether the running nginx loads the change. Connections that are open stay with the old configuration until
+      - Whether the running nginx loads the change. Without it the change is tested and written, and neither loaded nor
+        proven. Connections that are open stay with the old configuration until
         they close. Where nginx has C(worker_shutdown_timeout), every reload ends them after that time, and RV(notes)
         says so.
     type: bool
@@ -155,8 +157,9 @@ options:
       - A charge box id that SteVe accepts without a password. With it the module asks through nginx whether an upgrade
         would arrive, and takes the change back if not. No session is opened.
       - Where SteVe refuses the id or asks for its credentials, nothing can be proven either way. The change stays then,
-        and a warning says so. The same holds where nginx refuses this host by what stands in its files, such as C(deny),
-        C(auth_basic), C(ssl_verify_client) or C(listen ... proxy_protocol), as chargers may get in all the same.
+        and a warning says so.
+      - The same holds where nginx refuses this host by what stands in its files, such as C(deny), C(auth_basic),
+        C(ssl_verify_client) or C(listen ... proxy_protocol), as chargers may get in all the same.
     type: str
   prove_connect_to:
     description:

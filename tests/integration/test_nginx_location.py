@@ -686,7 +686,9 @@ def test_an_nginx_behind_a_command_prefix_is_changed_through_its_mount(tmp_path:
     inside = tmp_path / "inside"
     nginx = LocalNginx(tmp_path / "etc", inside)
     inside.symlink_to(nginx.sites)
-    nginx.site("include include/*.inc;", *SITE)
+    made = certificates.family(NAME)
+    certificates.written(nginx.directory, made.leaf, made.intermediate)
+    nginx.site("include include/*.inc;", "ssl_certificate server.crt;", "ssl_certificate_key server.key;", *SITE)
     (nginx.directory / "include").mkdir()
     (nginx.directory / "include" / "a b.inc").write_text("add_header X-Test 1;\n")
     nginx.start()

@@ -453,6 +453,47 @@ def test_a_rehearsal_elsewhere_makes_every_include_absolute() -> None:
     assert copies[1].data == b"include /etc/nginx/b;\n"
 
 
+def test_a_rehearsal_elsewhere_finds_the_certificates_that_a_relative_name_means() -> None:
+    tls = (
+        "ssl_certificate certs/c.pem;", 'ssl_certificate_key "certs/my key.pem";', "ssl_trusted_certificate /abs.pem;",
+        "ssl_client_certificate data:x;", "ssl_certificate $ssl_server_name.crt;", "ssl_protocols TLSv1.2;",
+    )  # fmt: skip
+    files = source("events {}\nhttp {\n    include /etc/nginx/tls;\n}\n", tls="\n".join(tls) + "\n")
+    main, copied = rehearsal(load(MAIN, files), (), "/mnt", redirect_pid=False)
+    assert copied.path in main.data.decode()
+    assert copied.data.decode().splitlines() == [
+        "ssl_certificate /etc/nginx/certs/c.pem;", 'ssl_certificate_key "/etc/nginx/certs/my key.pem";', *tls[2:],
+    ]  # fmt: skip
+    assert len(rehearsal(load(MAIN, files), (), "/etc/nginx", redirect_pid=False)) == 1
+
+
+@pytest.mark.parametrize(
+    ("upstream", "options", "told"),
+    [
+        ("http://app:8180", {}, True),
+        ("http://app:8180", {"resolver": "127.0.0.11"}, False),
+        ("http://127.0.0.1:8180", {}, False),
+        ("http://[::1]:8180", {}, False),
+        ("http://localhost:8180", {}, False),
+    ],
+)
+def test_a_name_that_nginx_looks_up_once_is_warned_about(upstream: str, options: dict[str, Any], told: bool) -> None:
+    decided = planned(source(site()), wanted(upstream=upstream, **options))
+    assert decided.action == "insert"
+    assert [f"({FRAGMENT}:3)" in one and "a resolver" in one for one in decided.warnings] == [True] * told
+
+
+@pytest.mark.parametrize(
+    ("member", "told"), [("app:8180", True), ("app:8180 resolve", False), ("10.0.0.2:8180", False)]
+)
+def test_a_group_that_asks_again_is_not_warned_about(member: str, told: bool) -> None:
+    block = SITE.replace("location /", "location /steve/ { proxy_pass http://group; }\n    location /")
+    files = source(http(block, before=f"upstream group {{ server {member}; }}\n"))
+    decided = planned(files, wanted(keep_upstream=True))
+    assert decided.changes[0].after.count(b"proxy_pass http://group;") == 1
+    assert ["a resolver" in one for one in decided.warnings] == [True] * told
+
+
 # -- properties ------------------------------------------------------------------------------------------------------
 
 
