@@ -38,6 +38,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import shutdown_limit
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import Wall
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, path_broken_because, probe
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -87,9 +88,9 @@ class WalledError(SteveError):
 
     code = "not-proven"
 
-    def __init__(self, target: Target, seen: str) -> None:
-        walls = " or ".join(target.walls)
-        what = f"this host's knock ends in {seen}, and {walls} may refuse it although chargers get in"
+    def __init__(self, target: Target, seen: str, walls: Sequence[Wall]) -> None:
+        named = " or ".join(wall.text for wall in walls)
+        what = f"this host's knock ends in {seen}, and {named} may refuse it although chargers get in"
         advice = "See that a charger connects, or diagnose from a host of their network (steve_vantage_hosts)."
         super().__init__("prove the WebSocket path through nginx", target.url, what, advice)
 
@@ -223,8 +224,10 @@ def prover(
         if broken is None and row is not None and row["status"] in _OF_NGINX and not upgrade["gates"]:
             broken = f"nginx answers {row['status']} in SteVe's place"
         if broken is not None:
-            if target.walls and _refused_before(document["endpoint"]):
-                raise WalledError(target, document["endpoint"]["finding"] or "an answer that is not SteVe's")
+            endpoint = document["endpoint"]
+            refusing = _refusing(endpoint, target.walls)
+            if refusing:
+                raise WalledError(target, endpoint["finding"] or "an answer that is not SteVe's", refusing)
             raise SteveError(
                 "prove the WebSocket path through nginx",
                 target.url,
@@ -240,12 +243,14 @@ def prover(
     return prove
 
 
-def _refused_before(endpoint: Mapping[str, Any]) -> bool:
-    """Whether nginx refused the knock itself, before it asked its upstream; ``endpoint`` as in the probe's document."""
+def _refusing(endpoint: Mapping[str, Any], walls: Sequence[Wall]) -> list[Wall]:
+    """Those walls that what was seen fits, before nginx asked its upstream; ``endpoint`` as in the probe's document."""
     if endpoint["verdict"] == "unreachable":
-        return endpoint["finding"] in _HUNG_UP
+        return [wall for wall in walls if wall.hangs_up and endpoint["finding"] in _HUNG_UP]
     answered = [one["status"] for one in endpoint["evidence"]]
-    return endpoint["verdict"] == "wrong" and not any(status in _OF_NGINX for status in answered)
+    if endpoint["verdict"] != "wrong" or any(status in _OF_NGINX for status in answered):
+        return []
+    return [wall for wall in walls if wall.answers is None or set(wall.answers).intersection(answered)]
 
 
 def _why_open(charge_box_id: str, row: Mapping[str, Any] | None, reason: str) -> str:

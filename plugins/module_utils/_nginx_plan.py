@@ -59,7 +59,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     servers,
     speaks_tls,
 )
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import walls
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import Wall, walls
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
     ENDPOINT,
     MARK,
@@ -87,12 +87,12 @@ class FileChange:
 class Target:
     """The public request as this nginx receives it: ``url`` without id, ``connect_to`` is ``host:port`` to dial.
 
-    ``walls``: what in nginx's files may keep a knock from this host out although chargers get in, as phrases.
+    ``walls``: what in nginx's files may keep a knock from this host out although chargers get in.
     """
 
     url: str
     connect_to: str
-    walls: tuple[str, ...] = ()
+    walls: tuple[Wall, ...] = ()
 
 
 @dataclass(frozen=True)

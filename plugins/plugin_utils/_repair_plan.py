@@ -180,8 +180,8 @@ def _interrupts(repair: Repair, view: HostView) -> str:
             place = f"{inert(limit['file'], 200)}:{limit['line']}"
             return (
                 f"Every connection through nginx, {inert(limit['value'], 40)} after the reload, as "
-                f"worker_shutdown_timeout ({place}) has it for each reload ({who}); they reconnect by themselves. Take it out of nginx's "
-                "configuration first where that must not be."
+                f"worker_shutdown_timeout ({place}) has it for each reload ({who}); they reconnect by themselves. "
+                "Take it out of nginx's configuration first where that must not be."
             )
         stay = f"What is connected now stays connected ({who})" if connected != 0 else "Nobody is connected now"
         return f"Nothing. {stay}; an open connection keeps its old timeouts until it reconnects."

@@ -576,7 +576,9 @@ def test_an_nginx_that_does_not_run_is_not_reloaded_and_gets_no_pid_file(nginx: 
         case.run()
     assert caught.value.code == "nginx-not-running"
     assert nginx.snapshot() == before
-    assert Case(nginx, steve, reload=False).run()["action"] == "insert"
+    result = Case(nginx, steve, reload=False).run(prove=refusing)
+    assert (result["action"], result["old_workers"]) == ("insert", None)
+    assert any("nginx has not loaded the change and nothing was proven" in note for note in result["notes"])
     assert not (nginx.directory / "run/nginx.pid").exists()
     assert sorted(os.listdir(nginx.directory)) == ["nginx.conf", "run", "sites", "steve-websocket.conf"]
     nginx.start()

@@ -99,6 +99,20 @@ def test_an_upstream_that_is_not_there_is_taken_back_whatever_the_site_forbids(t
     assert not (nginx.directory / "steve-websocket.conf").exists()
 
 
+def test_an_upstream_that_is_not_steve_is_taken_back_where_the_site_lets_this_host_in(tmp_path: Path) -> None:
+    """What answers 404 did not come from a rule that answers 403."""
+    nginx, other = LocalNginx(tmp_path / "etc"), LocalNginx(tmp_path / "other")
+    nginx.site("allow 127.0.0.1;", "deny all;", REST)
+    other.site(REST)
+    other.start()
+    try:
+        with pytest.raises(TransactionError, match="proxy-no-route"):
+            proven(nginx, f"http://127.0.0.1:{other.port}")
+    finally:
+        other.stop()
+    assert not (nginx.directory / "steve-websocket.conf").exists()
+
+
 @pytest.mark.parametrize("how", ["ssl on", "another server block"])
 def test_the_proof_speaks_tls_where_nginx_does(tmp_path: Path, tls: list[str], how: str) -> None:
     nginx = LocalNginx(tmp_path / "etc")

@@ -321,6 +321,7 @@ def test_the_description_names_what_acts_with_file_and_line_and_no_secret() -> N
         (["listen 80 ssl;", "ssl_verify_client optional;"], []),
         (["allow 10.0.0.0/8;", "deny all;"], [f"deny all ({MAIN}:6)"]),
         (["allow all;", "deny 10.0.0.1;"], []),
+        (["deny 8.8.8.8;", "deny unix:;", "deny 10.0.0.1;"], [f"deny 10.0.0.1 ({MAIN}:7)"]),
         (["auth_basic x;"], [f"auth_basic x ({MAIN}:5)"]),
         (["auth_basic x;", "location /steve/ { auth_basic off; }"], []),
         (["deny all;", "location /steve/ { allow all; }"], []),
@@ -331,12 +332,29 @@ def test_the_description_names_what_acts_with_file_and_line_and_no_secret() -> N
     ],
 )
 def test_what_may_keep_this_host_out_and_let_chargers_in_is_named(parts: list[str], expected: list[str]) -> None:
-    assert list(walls(request(*parts), 80)) == expected
+    assert [wall.text for wall in walls(request(*parts), 80)] == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "answers", "hangs_up"),
+    [
+        (["deny all;"], (403,), False),
+        (["deny all;", "error_page 404 /404.html;"], None, False),
+        (["listen 80 proxy_protocol;", "error_page 404 /404.html;"], (), True),
+        (["if ($remote_addr = 1.2.3.4) { return 444; }"], (444,), True),
+        (["if ($remote_addr = 1.2.3.4) { rewrite ^ /x; }"], None, True),
+        (["access_by_lua_file x;"], None, True),
+    ],
+)
+def test_a_wall_is_known_by_what_it_answers(parts: list[str], answers: tuple[int, ...] | None, hangs_up: bool) -> None:
+    (wall,) = walls(request(*parts), 80)
+    assert (wall.answers, wall.hangs_up) == (answers, hangs_up)
 
 
 def test_the_proxy_line_is_asked_for_at_an_address_whichever_block_says_so() -> None:
     read = config(http(server("listen 80;", "server_name a;"), server("listen 80 proxy_protocol;", "server_name b;")))
-    assert walls(scope(read, servers(read)[0], "a", 80, PATH), 80) == (f"listen *:80 proxy_protocol ({MAIN}:7)",)
+    (wall,) = walls(scope(read, servers(read)[0], "a", 80, PATH), 80)
+    assert wall.text == f"listen *:80 proxy_protocol ({MAIN}:7)"
 
 
 def test_the_description_of_a_broken_configuration_says_where_it_is_broken() -> None:
