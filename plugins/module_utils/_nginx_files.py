@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import stat
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ MAX_TOTAL = 64 * 1024 * 1024
 #: Seconds for everything that is read through a command.
 COMMAND_DEADLINE_S = 60.0
 _MAX_LINKS = 40
+_MOUNTS = "/proc/self/mountinfo"
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 # The pattern is an argument, never part of the script; without IFS a blank in it separates nothing.
 _GLOB = 'IFS=; for found in $1; do [ -e "$found" ] && printf "%s\\0" "$found"; done; :'
 
@@ -122,6 +125,18 @@ class Files:
         gone = {path for path, content in self.instead.items() if content is None}
         return sorted((path for path in found if self.host_path(path) not in gone), key=os.fsencode)
 
+    def mount_points(self) -> frozenset[str]:
+        """Where something is mounted as nginx's container sees it; empty where nginx reads the files of this host.
+
+        A file that is mounted by itself keeps the file of then (its inode) when the one on this host is replaced.
+
+        Raises:
+            SteveError: it could not be found out.
+        """
+        if not self.prefix:
+            return frozenset()
+        return mount_points(self.run(["cat", _MOUNTS], _MOUNTS))
+
     def run(self, command: Sequence[str], subject: str) -> bytes:
         """What a command says that runs where nginx runs.
 
@@ -156,6 +171,13 @@ class Files:
         if said.cut:
             raise _too_large(subject)
         return said.out
+
+
+def mount_points(mountinfo: bytes) -> frozenset[str]:
+    """The mount points of a ``mountinfo`` (proc(5)): the fifth word of each line, blanks and such in octal."""
+    words = (line.split(b" ") for line in mountinfo.splitlines())
+    points = (line[4] for line in words if len(line) > 4)
+    return frozenset(os.fsdecode(_OCTAL.sub(lambda one: bytes([int(one[1], 8) & 255]), point)) for point in points)
 
 
 def _clean(path: str) -> str:

@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
@@ -37,6 +37,8 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import
     rehearsal,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_process import Nginx
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import shutdown_limit
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import Wall
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired
 from ansible_collections.chargeops.steve.plugins.module_utils._probe import ProbeRequest, path_broken_because, probe
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
@@ -53,11 +55,15 @@ from ansible_collections.chargeops.steve.plugins.module_utils._transaction impor
 
 #: Seconds within which the proof must succeed: old workers may take a new connection while they shut down.
 PROOF_DEADLINE_S = 15.0
+#: The same where nginx's files hold what may refuse a knock from here: waiting longer would not change that.
+WALLED_DEADLINE_S = 3.0
 #: Asks through nginx whether WebSockets get through. Returns None when they do, or a sentence why that could not be
-#: found out; raises SteveError when they do not.
+#: found out; raises WalledError when a rule in nginx's files may be the reason, SteveError when they do not.
 Prove = Callable[[Target], Optional[str]]
 #: With these nginx says that it got no answer from its upstream.
 _OF_NGINX = (502, 503, 504)
+#: What a knock ends in that nginx hangs up on: an address that waits for the PROXY line, ``return 444``.
+_HUNG_UP = ("connection-closed", "tls-handshake-failed")
 _ENGINES = ("docker", "podman", "nerdctl", "kubectl", "docker-compose")
 
 
@@ -75,6 +81,21 @@ class NotChangedError(SteveError):
         if not self.recovered:
             return self.refusal
         return f"What an interrupted run had left was undone first ({', '.join(self.recovered)}). {self.refusal}"
+
+
+class WalledError(SteveError):
+    """The knock was refused, and something in nginx's files may refuse it although chargers get in."""
+
+    code = "not-proven"
+
+    def __init__(self, target: Target, seen: str, walls: Sequence[Wall]) -> None:
+        named = " or ".join(wall.text for wall in walls)
+        what = f"this host's knock ends in {seen}, and {named} may refuse it although chargers get in"
+        advice = "See that a charger connects, or diagnose from a host of their network (steve_vantage_hosts)."
+        super().__init__("prove the WebSocket path through nginx", target.url, what, advice)
+
+    def sentence(self) -> str:
+        return f"It could not be proven that an upgrade gets through nginx: {self.got}. {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -203,6 +224,10 @@ def prover(
         if broken is None and row is not None and row["status"] in _OF_NGINX and not upgrade["gates"]:
             broken = f"nginx answers {row['status']} in SteVe's place"
         if broken is not None:
+            endpoint = document["endpoint"]
+            refusing = _refusing(endpoint, target.walls)
+            if refusing:
+                raise WalledError(target, endpoint["finding"] or "an answer that is not SteVe's", refusing)
             raise SteveError(
                 "prove the WebSocket path through nginx",
                 target.url,
@@ -216,6 +241,16 @@ def prover(
         return _why_open(charge_box_id, row, str(upgrade["reason"]))
 
     return prove
+
+
+def _refusing(endpoint: Mapping[str, Any], walls: Sequence[Wall]) -> list[Wall]:
+    """Those walls that what was seen fits, before nginx asked its upstream; ``endpoint`` as in the probe's document."""
+    if endpoint["verdict"] == "unreachable":
+        return [wall for wall in walls if wall.hangs_up and endpoint["finding"] in _HUNG_UP]
+    answered = [one["status"] for one in endpoint["evidence"]]
+    if endpoint["verdict"] != "wrong" or any(status in _OF_NGINX for status in answered):
+        return []
+    return [wall for wall in walls if wall.answers is None or set(wall.answers).intersection(answered)]
 
 
 def _why_open(charge_box_id: str, row: Mapping[str, Any] | None, reason: str) -> str:
@@ -269,8 +304,32 @@ class _Run:
         decided = plan(config, files, self.wanted, files.read_optional(self.wanted.fragment), site)
         if decided.refusal is not None:
             raise NotChangedError(self.settings.conf, decided.refusal, recovered)
+        refusal = self._mounted_alone(files, config, decided)
+        if refusal is not None:
+            raise NotChangedError(self.settings.conf, f"{refusal} Nothing was changed.", recovered)
         self.config = config
         return decided
+
+    def _mounted_alone(self, files: Files, config: Config, decided: Plan) -> str | None:
+        """Why a file that is mounted by itself stands in the way, None where none does.
+
+        Every writer that replaces a file (this one, and most editors) leaves such a mount with the file of before.
+        """
+        alone = files.mount_points()
+        advice = "Mount its directory instead of the file, recreate nginx's container, then run this again."
+        for path, file in config.files.items():
+            here = files.host_path(files.real(path))
+            if here is None or here in files.instead or not alone.intersection((path, files.real(path))):
+                continue
+            if files.run(["cat", path], path) != file.data:
+                return (
+                    f"nginx does not see {shown(here)} as it is now: {shown(path)} is mounted by itself, and the file "
+                    f"was replaced on this host. {advice}"
+                )
+        for change in decided.changes:
+            if alone.intersection((change.path, files.real(change.path))):
+                return f"nginx would not see a change of {shown(change.path)}, which is mounted by itself. {advice}"
+        return None
 
     def _told(self, decided: Plan, recovered: Sequence[str]) -> dict[str, Any]:
         return {
@@ -281,9 +340,20 @@ class _Run:
             "diff": diffs(decided.changes),
             "recovered": [shown(path) for path in recovered],
             "warnings": [*decided.warnings, *([] if self.unproven is None else [self.unproven])],
-            "notes": list(decided.notes),
+            "notes": [*decided.notes, *self._ended(bool(decided.changes))],
             "old_workers": self.old_workers,
         }
+
+    def _ended(self, changes: bool) -> Iterator[str]:
+        """What a reload does to open connections where nginx is told to end them, or that there was none."""
+        if changes and not self.settings.reload:
+            yield "nginx has not loaded the change and nothing was proven, as reload is false: reload it when it suits."
+        limit = shutdown_limit(self.config)
+        if limit is not None and self.settings.reload and (changes or self.settings.look_up_again):
+            yield (
+                f"The reload ends what is connected through nginx after {shown(' '.join(limit.args))}, because "
+                f"worker_shutdown_timeout ({limit.where}) says so; chargers reconnect by themselves."
+            )
 
     # -- carrying out ----------------------------------------------------------------------------------------
 
@@ -329,11 +399,17 @@ class _Run:
     def _proven(self, target: Target | None) -> None:
         if self.prove is None or target is None or not self.settings.reload:
             return
-        end = time.monotonic() + PROOF_DEADLINE_S
+        started = time.monotonic()
+        end = started + PROOF_DEADLINE_S
         while True:
             try:
                 self.unproven = self.prove(target)
                 return
+            except WalledError as walled:
+                if time.monotonic() >= min(started + WALLED_DEADLINE_S, end):
+                    self.unproven = walled.sentence()
+                    return
+                time.sleep(0.5)
             except SteveError:
                 if time.monotonic() >= end:
                     raise

@@ -43,6 +43,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_differences
     settled,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_edit import lines_at_end
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_forward import is_address
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_generated import generator
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_repair import UnsureError, repair
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import (
@@ -52,10 +53,13 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     Server,
     all_locations,
     redact_file,
+    redact_text,
     scope,
     select_server,
     servers,
+    speaks_tls,
 )
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import Wall, walls
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
     ENDPOINT,
     MARK,
@@ -81,10 +85,14 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Target:
-    """The public request as this nginx receives it: ``url`` without id, ``connect_to`` is ``host:port`` to dial."""
+    """The public request as this nginx receives it: ``url`` without id, ``connect_to`` is ``host:port`` to dial.
+
+    ``walls``: what in nginx's files may keep a knock from this host out although chargers get in.
+    """
 
     url: str
     connect_to: str
+    walls: tuple[Wall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,8 +159,9 @@ def plan(
             )
     except _RefusedError as refused:
         return Plan(refusal=f"{refused} Nothing was changed.")
-    notes = _notes(decided.after or config, wanted, bool(decided.changes))
-    return replace(decided, notes=(*decided.notes, *notes))
+    final = decided.after or config
+    notes = _notes(final, wanted, bool(decided.changes))
+    return replace(decided, notes=(*decided.notes, *notes), target=_walled(decided.target, final, wanted))
 
 
 def _own_site(config: Config, source: Source, wanted: Desired, present: bytes | None) -> Plan | None:
@@ -210,11 +219,12 @@ def _addresses(config: Config, wanted: Desired, site: Site) -> list[str]:
     ]
     here = [(server, listen) for server, listen in others if listen.covers(wanted.port)]
     for server, listen in here:
-        if listen.ssl != (site.certificate is not None):
+        tls = speaks_tls(config, listen.address, wanted.port)
+        if tls != (site.certificate is not None):
             raise _RefusedError(
-                f"Port {wanted.port} speaks {'TLS' if listen.ssl else 'no TLS'} ({server.where}), and the server block "
-                f"of {shown(site.path)} would speak {'none' if listen.ssl else 'TLS'}. "
-                f"{'Give certificate and certificate_key' if listen.ssl else 'Leave out the certificate'}, or choose "
+                f"Port {wanted.port} speaks {'TLS' if tls else 'no TLS'} ({server.where}), and the server block "
+                f"of {shown(site.path)} would speak {'none' if tls else 'TLS'}. "
+                f"{'Give certificate and certificate_key' if tls else 'Leave out the certificate'}, or choose "
                 "another port."
             )
     if here:
@@ -238,7 +248,7 @@ def _request(config: Config, wanted: Desired) -> Scope:
     early = request.answered_early()
     if early is not None:
         raise _RefusedError(
-            f"The server block at {server.where} answers before it looks at any location ({early.text}, "
+            f"The server block at {server.where} answers before it looks at any location ({redact_text(early.text)}, "
             f"{early.where}): give the URL that it leads to, or listen_port where TLS ends in front of nginx."
         )
     return request
@@ -419,6 +429,16 @@ def _target(request: Scope, wanted: Desired) -> Target:
     return Target(f"{scheme}://{wanted.name}{wanted.context}{ENDPOINT}", f"{address}:{wanted.port}")
 
 
+def _walled(target: Target | None, final: Config, wanted: Desired) -> Target | None:
+    """The target with what stands in the way of a knock from here once the change is made."""
+    server = select_server(final, wanted.name, wanted.port).server
+    if target is None or server is None:
+        return target
+    return replace(
+        target, walls=walls(scope(final, server, wanted.name, wanted.port, wanted.path), wanted.port)
+    )
+
+
 def _users(config: Config, fragment: str) -> list[Directive]:
     """The include directives that bring the fragment, or would bring it as soon as it exists."""
     found = []
@@ -491,12 +511,32 @@ def _warnings(after: Config, wanted: Desired) -> Iterable[str]:
     if server is None:
         return
     request = scope(after, server, wanted.name, wanted.port, wanted.path)
+    yield from _asked_once(request, wanted)
     wall = request.inherited("auth_basic")
     if wall is not None and wall.args[:1] != ("off",):
         yield f"{wall.text} ({wall.where}) is inherited: chargers must answer nginx's login before SteVe's."
     check = request.inherited("auth_request")
     if check is not None and check.args[:1] != ("off",):
         yield f"{check.text} ({check.where}) is inherited: it decides about chargers too."
+
+
+def _asked_once(request: Scope, wanted: Desired) -> Iterable[str]:
+    """That nginx keeps the address of the upstream's name, where it does: a recreated container may get another."""
+    host = wanted.host.strip("[]")
+    passed = next(iter(request.local("proxy_pass")), None)
+    if passed is None or wanted.resolver is not None or is_address(host) or host.lower() == "localhost":
+        return
+    group = passed.args[0].partition("://")[2].partition("/")[0] if passed.args else "$"
+    blocks = (one for one in request.config.inside(request.server.http) if one.name == "upstream")
+    again = any(
+        "resolve" in member.args for one in blocks if one.args == (group,) for member in request.config.inside(one)
+    )
+    if "$" not in group and not group.startswith("unix:") and not again:
+        yield (
+            f"nginx looks up the address of {shown(host)} only when it loads its configuration ({passed.where}), and "
+            "goes on asking there after the container was recreated with another one. Give a resolver (127.0.0.11 in a "
+            "network of Docker), or reload nginx after a recreate."
+        )
 
 
 def diffs(changes: Iterable[FileChange]) -> list[dict[str, str]]:
@@ -548,6 +588,13 @@ def _redacted(path: str, data: bytes) -> list[str]:
     return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
+#: Directives whose file nginx reads when it is tested, by a name that counts from the main file's directory.
+_FILES = re.compile(
+    r"(?:(?:proxy|grpc|uwsgi)_)?ssl_"
+    r"(?:certificate|certificate_key|client_certificate|trusted_certificate|crl|dhparam|password_file|"
+    r"session_ticket_key|stapling_file)"
+)
+_NO_FILES = ("/", "$", "data:", "engine:", "store:")
 #: Beginning of the names of all rehearsal files; the dot keeps them out of ``include dir/*``.
 REHEARSAL_PREFIX = ".steve-rehearsal-"
 
@@ -566,7 +613,8 @@ def rehearsal(after: Config, changed: Iterable[str], directory: str, redirect_pi
 
     The copies include each other instead of the originals, so the test sees the configuration as it will be while
     no file of the running nginx has changed. The copy of the main file has to stand in the main file's directory
-    where that is possible, because nginx resolves relative names from there.
+    where that is possible, because nginx resolves relative names from there; elsewhere those of includes and of
+    certificates become absolute.
 
     Args:
         after: the configuration as it will be.
@@ -579,8 +627,9 @@ def rehearsal(after: Config, changed: Iterable[str], directory: str, redirect_pi
     pid = next((one for one in after.top() if one.name == "pid" and len(one.args) == 1 and redirect_pid), None)
     includes = [one for one in after.walk() if is_include(one)]
     wanted = {after.main, *changed} | ({pid.file} if pid is not None else set())
+    relative = [one for one in after.walk() if moved and _names_a_file(one)]
     if moved:
-        wanted |= {one.file for one in includes if not one.args[0].startswith("/")}
+        wanted |= {one.file for one in (*includes, *relative) if not one.args[0].startswith("/")}
     grown = True
     while grown:
         more = {one.file for one in includes if wanted & set(after.included.get((one.file, one.start), ()))} - wanted
@@ -590,18 +639,28 @@ def rehearsal(after: Config, changed: Iterable[str], directory: str, redirect_pi
     names = {path: f"{directory}/{REHEARSAL_PREFIX}{index}.conf" for index, path in enumerate(paths)}
     scratch_pid = f"pid {quote(rehearsal_pid(directory))};"
     copies = []
-    for path, name in names.items():
+    for path, copy in names.items():
         edits = {
             one.start: Edit(path, one.start, one.end, _bytes(" ".join(_explicit(after, one, names))))
             for one in includes
             if one.file == path and (moved or set(after.included.get((one.file, one.start), ())) & set(names))
         }
+        for one in relative:
+            if one.file == path:
+                name = os.path.join(os.path.dirname(after.main), one.args[0])
+                edits[one.words[1].start] = Edit(path, one.words[1].start, one.words[1].end, _bytes(quote(name)))
         if pid is not None and pid.file == path:
             edits[pid.start] = Edit(path, pid.start, pid.end, _bytes(scratch_pid))
         elif pid is None and redirect_pid and path == after.main:
             edits[-1] = Edit(path, 0, 0, _bytes(scratch_pid + " "))
-        copies.append(Copy(name, path, edited(after.files[path].data, edits.values())))
+        copies.append(Copy(copy, path, edited(after.files[path].data, edits.values())))
     return copies
+
+
+def _names_a_file(directive: Directive) -> bool:
+    """Whether a directive names a file by a name that is not absolute."""
+    known = _FILES.fullmatch(directive.name) is not None and len(directive.args) == 1
+    return known and directive.args[0] != "" and not directive.args[0].startswith(_NO_FILES)
 
 
 def rehearsal_pid(directory: str) -> str:

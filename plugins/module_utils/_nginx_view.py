@@ -48,19 +48,40 @@ LOCAL = (
     "try_files", "alias",
 )  # fmt: skip
 
-_SECRET_NAME = re.compile(r"auth|cookie|token|secret|passw|key|credential|session", re.IGNORECASE)
+_SECRET_PARTS = "auth|cookie|token|secret|passw|key|credential|session"  # noqa: S105 - names, no values
+_SECRET_NAME = re.compile(_SECRET_PARTS, re.IGNORECASE)
+#: Directives whose first argument names what the others are the value of.
+_NAMING = (
+    "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header",
+)  # fmt: skip
+#: Directives of an expression that is secret wherever it is more than variables.
+_SECRET_DIRECTIVES = ("secure_link_md5",)
 _VARIABLES_ONLY = re.compile(r"(?:\s|\$\w+|\$\{\w+\})*")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _USERINFO = re.compile(r"(://)[^/@\s\"']+@")
 _SENSITIVE = r"[\w-]*(?:authorization|cookie|token|secret|password|passwd|api[-_]?key|credential)[\w-]*[\"']?"
 _SECRET_LINE = re.compile(rf"(\b{_SENSITIVE}[ \t=:]+)(?![$;\s])\S[^\n]*", re.IGNORECASE)
+_NAMED_VARIABLE = rf"[\"']?\$\{{?\w*(?:{_SECRET_PARTS})\w*\}}?[\"']?"
+_NAMED = rf"(?:{'|'.join(_NAMING)})[ \t]+(?:{_NAMED_VARIABLE}|[\"']?[\w-]*(?:{_SECRET_PARTS})[\w-]*[\"']?)"
+_VARIABLES_TO_THE_END = r"(?:[ \t]|\$\w+|\$\{\w+\})*(?:[;{\n]|$)"
+#: The same where the directive says that a word is a name: many more names can be meant then.
+_SECRET_NAMED = re.compile(
+    rf"(\b(?:{_NAMED}|{'|'.join(_SECRET_DIRECTIVES)})[ \t]+)(?!{_VARIABLES_TO_THE_END})\S[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SECRET_IF = re.compile(rf"(\bif[ \t]*\([ \t]*{_NAMED_VARIABLE}[ \t]+)(?!\))\S[^\n]*", re.IGNORECASE)
 #: A name at the end of a comment's line whose value stands in the next one: a directive that was commented out.
 _SECRET_COMMENT = re.compile(
-    rf"(^[ \t]*#(?:[^\n]*[^\w\n-])?{_SENSITIVE}[ \t=:]*\n[ \t]*#[ \t#]*)(?![$;\s])\S[^\n]*",
+    rf"(^[ \t]*#(?:[^\n]*[^\w\n-])?(?:{_SENSITIVE}|{_NAMED})[ \t=:]*\n[ \t]*#[ \t#]*)(?![$;\s])\S[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
 #: A word that is such a name and nothing else, as ``$token`` or ``($cookie_a``.
 _SECRET_WORD = re.compile(rf"[(!$\"'{{]*{_SENSITIVE}[}}:=]*", re.IGNORECASE)
+#: A variable with such a name, as the whole word of a condition or as a part of it.
+_SECRET_VARIABLE = re.compile(rf"\$\{{?\w*(?:{_SECRET_PARTS})", re.IGNORECASE)
+_CONDITION_NAME = re.compile(r"[(!\"']*\$(?:\w+|\{\w+\})[\"')]*")
+#: Words at the place of a key in a ``map`` that are none.
+_MAP_WORDS = ("default", "hostnames", "volatile", "include", "")
 HIDDEN = "(value hidden)"
 _TIME = re.compile(r"(\d+)(ms|y|M|w|d|h|m|s|)")
 _TIME_UNITS = {
@@ -72,23 +93,32 @@ _MAX_DEPTH = 8
 
 @dataclass(frozen=True)
 class Listen:
-    """One ``listen`` of a server block. ``address`` is ``*`` for every IPv4 address, ``unix`` for a socket file."""
+    """One ``listen`` of a server block. ``address`` is ``*`` for every IPv4 address, ``unix`` for a socket file.
+
+    ``ssl`` and ``proxy_protocol`` say what stands in this line; they act for the address, see ``sharing``.
+    """
 
     address: str
     first_port: int
     last_port: int
     default: bool
     ssl: bool
+    quic: bool = False
+    proxy_protocol: bool = False
 
     def covers(self, port: int) -> bool:
-        """Whether connections to ``port`` can arrive here."""
-        return self.address != "unix" and self.first_port <= port <= self.last_port
+        """Whether connections to ``port`` can arrive here; QUIC is UDP, and no charger comes that way."""
+        return self.address != "unix" and not self.quic and self.first_port <= port <= self.last_port
 
     @property
     def text(self) -> str:
         """``address:port`` and the flags that matter."""
         ports = str(self.first_port) if self.first_port == self.last_port else f"{self.first_port}-{self.last_port}"
-        flags = (" default_server" if self.default else "") + (" ssl" if self.ssl else "")
+        named = (
+            ("default_server", self.default), ("ssl", self.ssl), ("quic", self.quic),
+            ("proxy_protocol", self.proxy_protocol),
+        )  # fmt: skip
+        flags = "".join(f" {name}" for name, present in named if present)
         return ("unix:" if self.address == "unix" else f"{self.address}:{ports}") + flags
 
 
@@ -162,19 +192,49 @@ def _server(config: Config, http: Directive, directive: Directive) -> Server:
 
 def _listen(args: tuple[str, ...]) -> Listen:
     flags = args[1:]
-    default, ssl = "default_server" in flags or "default" in flags, "ssl" in flags
+    default = "default_server" in flags or "default" in flags
+    acts = (default, "ssl" in flags, "quic" in flags, "proxy_protocol" in flags)
     text = args[0]
     if text.startswith("unix:"):
-        return Listen("unix", 0, 0, default, ssl)
+        return Listen("unix", 0, 0, *acts)
     match = re.fullmatch(r"(?:(\[[^\]]*\]|[^:\[\]]*):)?(\d+)(?:-(\d+))?", text)
     if match is None:
-        return Listen(_address(text), 80, 80, default, ssl)
+        return Listen(_address(text), 80, 80, *acts)
     first = int(match.group(2))
-    return Listen(_address(match.group(1) or "*"), first, int(match.group(3) or first), default, ssl)
+    return Listen(_address(match.group(1) or "*"), first, int(match.group(3) or first), *acts)
 
 
 def _address(text: str) -> str:
     return "*" if text in ("", "*", "0.0.0.0") else text.lower()  # noqa: S104 - read, not bound
+
+
+def sharing(config: Config, address: str, port: int) -> list[tuple[Server, Listen]]:
+    """Every ``listen`` of one address and port, in nginx's order: flags that one of them has act for all of them.
+
+    Source: ``ngx_http_add_addresses``, which joins ``ssl`` and ``proxy_protocol`` of an address.
+    """
+    return [
+        (server, listen)
+        for server in servers(config)
+        for listen in server.listens
+        if listen.address == address and listen.covers(port)
+    ]
+
+
+def speaks_tls(config: Config, address: str, port: int) -> bool:
+    """Whether nginx speaks TLS to whoever arrives at an address that a server block listens on.
+
+    Before 1.25.1 also by ``ssl on``, of the address' default server: which block answers is not known before TLS.
+    """
+    members = sharing(config, address, port)
+    if any(listen.ssl for _server_, listen in members):
+        return True
+    default = next((server for server, listen in members if listen.default), members[0][0] if members else None)
+    if default is None:
+        return False
+    levels = (default.directive, default.http)
+    found = (one for level in levels for one in config.inside(level) if one.name == "ssl")
+    return next((one.args == ("on",) for one in found), False)
 
 
 def select_server(config: Config, name: str, port: int) -> Selection:
@@ -434,6 +494,14 @@ class Scope:
                     return inner
         return None
 
+    def undecided(self) -> Iterator[Directive]:
+        """The ``if`` blocks on the request's way that may answer it, and of which only a real request can tell."""
+        for level in self.levels[1:]:
+            for directive in self.config.inside(level):
+                if directive.name == "if" and directive.block is not None and self._condition(directive.args) is None:
+                    if any(one.name in ("return", "rewrite") for one in self.config.inside(directive)):
+                        yield directive
+
     def _redirects(self, args: tuple[str, ...]) -> bool:
         if len(args) < 2 or not matches(args[0], self.path, ignore_case=False):
             return False
@@ -460,7 +528,8 @@ class Scope:
 
 def scope(config: Config, server: Server, name: str, port: int, path: str) -> Scope:
     """The request for ``path`` at ``name``, answered by ``server``."""
-    https = any(listen.ssl for listen in server.listens if listen.covers(port))
+    addresses = [listen.address for listen in server.listens if listen.covers(port)]
+    https = any(speaks_tls(config, address, port) for address in addresses)
     return Scope(config, server, tuple(find_location(config, server, path)), name.lower(), path, https)
 
 
@@ -470,6 +539,15 @@ def seconds(text: str) -> float | None:
     if not compact or re.fullmatch(r"(?:\d+(?:ms|[yMwdhms])?)+", compact) is None:
         return None
     return sum(int(number) * _TIME_UNITS[unit] for number, unit in _TIME.findall(compact))
+
+
+def shutdown_limit(config: Config) -> Directive | None:
+    """The ``worker_shutdown_timeout`` after which a reload ends the old workers' connections; None: it never does.
+
+    Source: ``ngx_set_shutdown_timer``, which does nothing for 0.
+    """
+    found = [one for one in config.top() if one.name == "worker_shutdown_timeout"]
+    return found[-1] if found and seconds(" ".join(found[-1].args)) != 0 else None
 
 
 def touches_extensions_header(scope_: Scope) -> bool:
@@ -502,7 +580,9 @@ def redact(name: str, value: str) -> str:
 
 def redact_text(text: str) -> str:
     """A piece of a configuration file, comments included, with what looks secret replaced line by line."""
-    return _USERINFO.sub(rf"\1{HIDDEN}@", _SECRET_LINE.sub(rf"\1{HIDDEN}", text))
+    for secret in (_SECRET_LINE, _SECRET_NAMED, _SECRET_IF):
+        text = secret.sub(rf"\1{HIDDEN}", text)
+    return _USERINFO.sub(rf"\1{HIDDEN}@", text)
 
 
 def redact_file(file: File) -> str:
@@ -519,13 +599,31 @@ def redact_file(file: File) -> str:
 def _every(directives: Iterable[Directive]) -> Iterator[Directive]:
     for directive in directives:
         yield directive
-        if directive.block is not None:
+        # The entries of a map are no directives, see _entry.
+        if directive.block is not None and directive.name != "map":
             yield from _every(directive.block.directives)
 
 
 def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
     """What stands behind the first word that names a secret, comments in between included; or within that word."""
     last = directive.words[-1].end
+    name, args = directive.name, directive.args
+    if name in _NAMING and len(args) > 1 and HIDDEN in redact(args[0], " ".join(args[1:])):
+        yield _blanked(file, directive.words[1].end, last)
+        return
+    if name in _SECRET_DIRECTIVES and _VARIABLES_ONLY.fullmatch(" ".join(args)) is None:
+        yield _blanked(file, directive.words[0].end, last)
+        return
+    if name == "map" and directive.block is not None:
+        for entry in directive.block.directives:
+            yield from _entry(file, directive, entry)
+    if name == "if":
+        for word, following in zip(directive.words, (*directive.words[1:], None)):
+            if _SECRET_VARIABLE.search(word.text) is not None:
+                whole = _CONDITION_NAME.fullmatch(word.text) is not None
+                if not whole or following is not None:
+                    yield _blanked(file, word.end if whole else word.start, last)
+                return
     for word, following in zip(directive.words, (*directive.words[1:], None)):
         raw = file.data[word.start : word.end]
         named = _SECRET_WORD.fullmatch(word.text) is not None
@@ -536,6 +634,21 @@ def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
         if b"\n" in raw and re.search(_SENSITIVE, word.text, re.IGNORECASE):
             yield _blanked(file, word.start, last)
             return
+
+
+def _entry(file: File, of: Directive, entry: Directive) -> Iterator[Edit]:
+    """What is secret in an entry of a ``map``: the values of a secret variable, and what one is compared with."""
+    key, last = entry.words[0], entry.words[-1].end
+    if entry.name == "include":
+        return
+    compared = _SECRET_VARIABLE.search(" ".join(of.args[:1])) is not None and entry.name not in _MAP_WORDS
+    made = _SECRET_VARIABLE.search(" ".join(of.args[1:])) is not None
+    if made and _VARIABLES_ONLY.fullmatch(" ".join(entry.args)) is None:
+        yield _blanked(file, key.start if compared else key.end, last)
+    elif compared:
+        yield _blanked(file, key.start, key.end)
+    else:
+        yield from _hidden(file, entry)
 
 
 def _is_variable(file: File, word: Word) -> bool:
@@ -608,6 +721,7 @@ def describe(config: Config, public_name: str, port: int, path: str) -> dict[str
         path: path of the request, e.g. ``/steve/websocket/CentralSystemService/CP1``.
     """
     selection = select_server(config, public_name, port)
+    limit = shutdown_limit(config)
     result: dict[str, Any] = {
         "files": [shown(file) for file in config.files],
         "servers": [server.to_dict() for server in servers(config)],
@@ -617,6 +731,7 @@ def describe(config: Config, public_name: str, port: int, path: str) -> dict[str
         "answered_early": None,
         "location": None,
         "extensions_header_touched": True,
+        "worker_shutdown_timeout": None if limit is None else _value(limit),
         "errors": [_error(config, error) for error in config.errors],
     }
     if selection.server is None:

@@ -67,7 +67,8 @@ options:
     description:
       - Name server that nginx asks again and again for the name in O(upstream), such as V(127.0.0.11), the one of
         Docker's networks. With it a recreated container is found at its new address.
-      - Without it nginx asks once, whenever it loads its configuration.
+      - Without it nginx asks once, whenever it loads its configuration, which is warned about where O(upstream) is a
+        name.
     type: str
   read_timeout:
     description:
@@ -131,12 +132,16 @@ options:
     description:
       - For an nginx in a container, where directories that it sees lie on this host. Files are changed there only; what
         is inside of the container is read and never written.
+      - A file that is mounted by itself cannot be changed. Its container keeps the file of its start when the one on
+        this host is replaced, so mount the directory.
     type: dict
     default: {}
   reload:
     description:
-      - Whether the running nginx loads the change. Connections that are open stay with the old configuration until
-        they close.
+      - Whether the running nginx loads the change. Without it the change is tested and written, and neither loaded nor
+        proven. Connections that are open stay with the old configuration until
+        they close. Where nginx has C(worker_shutdown_timeout), every reload ends them after that time, and RV(notes)
+        says so.
     type: bool
     default: true
   look_up_again:
@@ -153,6 +158,8 @@ options:
         would arrive, and takes the change back if not. No session is opened.
       - Where SteVe refuses the id or asks for its credentials, nothing can be proven either way. The change stays then,
         and a warning says so.
+      - The same holds where nginx refuses this host by what stands in its files, such as C(deny), C(auth_basic),
+        C(ssl_verify_client) or C(listen ... proxy_protocol), as chargers may get in all the same.
     type: str
   prove_connect_to:
     description:

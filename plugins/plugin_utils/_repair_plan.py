@@ -175,6 +175,14 @@ def _interrupts(repair: Repair, view: HostView) -> str:
             "that is connected is sent to it as well."  # fmt: skip
     connected, who = _connected(view)
     if repair.by == "nginx_websocket":
+        limit = (view.part("nginx")["data"] or {}).get("worker_shutdown_timeout")
+        if limit is not None and connected != 0:
+            place = f"{inert(limit['file'], 200)}:{limit['line']}"
+            return (
+                f"Every connection through nginx, {inert(limit['value'], 40)} after the reload, as "
+                f"worker_shutdown_timeout ({place}) has it for each reload ({who}); they reconnect by themselves. "
+                "Take it out of nginx's configuration first where that must not be."
+            )
         stay = f"What is connected now stays connected ({who})" if connected != 0 else "Nobody is connected now"
         return f"Nothing. {stay}; an open connection keeps its old timeouts until it reconnects."
     if connected == 0:

@@ -195,6 +195,24 @@ def test_an_open_connection_survives_the_reload(case: Case) -> None:
         assert connection.recv(100) == b"still here"
 
 
+def test_a_reload_that_ends_open_connections_is_told(nginx: LocalNginx, steve: Upstream) -> None:
+    nginx.conf.write_text("worker_shutdown_timeout 1s;\n" + nginx.conf.read_text())
+    nginx.start()
+    case = Case(nginx, steve)
+    case.run()
+    code, _head, connection = ask(nginx.port)
+    with connection:
+        assert code == 101
+        predicted = case.run(check_mode=True, read_timeout_s=7200)
+        result = case.run(read_timeout_s=7200)
+        assert connection.recv(100) == b""  # within the five seconds that it waits
+    assert result["notes"] == predicted["notes"]
+    assert f"ends what is connected through nginx after 1s, because worker_shutdown_timeout ({nginx.conf}:1)" in str(
+        result["notes"]
+    )
+    assert "worker_shutdown_timeout" not in str(case.run(read_timeout_s=7200)["notes"])  # nothing is reloaded
+
+
 def test_the_second_run_keeps_the_upstream_that_the_first_one_took_over(nginx: LocalNginx, steve: Upstream) -> None:
     nginx.site(f"location /steve/ {{ proxy_pass {steve.url}; }}")
     nginx.start()
@@ -558,7 +576,9 @@ def test_an_nginx_that_does_not_run_is_not_reloaded_and_gets_no_pid_file(nginx: 
         case.run()
     assert caught.value.code == "nginx-not-running"
     assert nginx.snapshot() == before
-    assert Case(nginx, steve, reload=False).run()["action"] == "insert"
+    result = Case(nginx, steve, reload=False).run(prove=refusing)
+    assert (result["action"], result["old_workers"]) == ("insert", None)
+    assert any("nginx has not loaded the change and nothing was proven" in note for note in result["notes"])
     assert not (nginx.directory / "run/nginx.pid").exists()
     assert sorted(os.listdir(nginx.directory)) == ["nginx.conf", "run", "sites", "steve-websocket.conf"]
     nginx.start()
@@ -668,7 +688,9 @@ def test_an_nginx_behind_a_command_prefix_is_changed_through_its_mount(tmp_path:
     inside = tmp_path / "inside"
     nginx = LocalNginx(tmp_path / "etc", inside)
     inside.symlink_to(nginx.sites)
-    nginx.site("include include/*.inc;", *SITE)
+    made = certificates.family(NAME)
+    certificates.written(nginx.directory, made.leaf, made.intermediate)
+    nginx.site("include include/*.inc;", "ssl_certificate server.crt;", "ssl_certificate_key server.key;", *SITE)
     (nginx.directory / "include").mkdir()
     (nginx.directory / "include" / "a b.inc").write_text("add_header X-Test 1;\n")
     nginx.start()
@@ -696,6 +718,59 @@ def test_an_nginx_behind_a_command_prefix_is_changed_through_its_mount(tmp_path:
         with pytest.raises(SteveError, match="inside of the container only"):
             elsewhere.run(fragment=str(tmp_path / "m" / "steve.conf"))
         assert os.listdir(tmp_path / "mounted") == []
+    finally:
+        nginx.stop()
+
+
+# What a container does with ``-v site.conf:…/site.conf``: it knows of the mount, and keeps the file of its start.
+_MOUNTED_ALONE = """\
+#!/bin/sh
+[ "$1 $2" = "cat /proc/self/mountinfo" ] && { echo "9 8 0:1 / / rw"; echo "9 8 0:1 /x @MOUNT@ ro"; exit; }
+[ "$1 $2" = "cat @PATH@" ] && exec cat @KEPT@
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_file_that_is_mounted_by_itself_is_not_replaced(tmp_path: Path, steve: Upstream, check_mode: bool) -> None:
+    inside = tmp_path / "inside"
+    nginx = LocalNginx(tmp_path / "etc", inside)
+    inside.symlink_to(nginx.sites)
+    site = nginx.site(*SITE)
+    kept = tmp_path / "kept"
+    kept.write_bytes(site.read_bytes())
+    engine = tmp_path / "engine"
+    seen = inside / "site.conf"
+
+    def mounted(path: Path) -> None:
+        text = _MOUNTED_ALONE.replace("@MOUNT@", str(path)).replace("@PATH@", str(seen)).replace("@KEPT@", str(kept))
+        engine.write_text(text)
+        engine.chmod(0o755)
+
+    mounted(seen)
+    nginx.start()
+    try:
+        case = Case(
+            nginx, steve, nginx_command=(str(engine), *nginx.command), mounts={str(inside): str(nginx.sites)}
+        )
+        fragment = str(inside / "steve-websocket.include")
+        before = nginx.snapshot()
+        with pytest.raises(NotChangedError, match=f"would not see a change of {seen}, which is mounted by itself"):
+            case.run(check_mode=check_mode, fragment=fragment)
+        assert nginx.snapshot() == before
+        # Somebody replaced it: what stands on this host is right, and nginx does not have it.
+        good = "location /steve/websocket/ { proxy_pass %s; proxy_http_version 1.1; proxy_read_timeout 1h;"
+        good += " proxy_send_timeout 1h; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }"
+        nginx.site(good % steve.url, *SITE)
+        with pytest.raises(NotChangedError, match=f"nginx does not see {site} as it is now"):
+            case.run(check_mode=check_mode, fragment=fragment)
+        kept.write_bytes(site.read_bytes())
+        assert case.run(check_mode=check_mode, fragment=fragment)["action"] == "none"
+        # A directory that is mounted is what it should be.
+        mounted(inside)
+        nginx.site(*SITE)
+        kept.write_bytes(site.read_bytes())
+        assert case.run(check_mode=check_mode, fragment=fragment)["action"] == "insert"
     finally:
         nginx.stop()
 

@@ -338,6 +338,20 @@ SECRETS = [
     'add_header Set-Cookie "a=b;\n token=\n c2VjcmV0";',
     'proxy_set_header X-Much "token=\n c2VjcmV0";',
     '# proxy_set_header Authorization\n    #    "Basic c2VjcmV0";',
+    "proxy_set_header X-Auth-Key c2VjcmV0;",
+    "proxy_set_header X-Auth $a-c2VjcmV0;",
+    "proxy_set_header X-Session-Id\n        c2VjcmV0;",
+    'add_header "X-Auth-Key"\n        "c2VjcmV0";',
+    'set $auth_key "$a\n c2VjcmV0";',
+    "fastcgi_param HTTP_X_AUTH c2VjcmV0;",
+    "# proxy_set_header X-Auth-Key c2VjcmV0;",
+    "# proxy_set_header X-Auth-Key\n    #    c2VjcmV0;",
+    'secure_link_md5 "$secure_link_expires$uri c2VjcmV0";',
+    "secure_link_md5\n        $uri\\ c2VjcmV0;",
+    'if ($http_x_auth_key != "c2VjcmV0") { return 403; }',
+    'if ($http_x_auth_key !=\n        "c2VjcmV0") { return 403; }',
+    'if ("$http_x_auth_key:c2VjcmV0"\n        = x) { return 403; }',
+    "if ($cookie_session = c2VjcmV0) { return 403; }",
 ]
 
 
@@ -357,10 +371,46 @@ def test_a_secret_on_another_line_than_its_name_is_hidden_wherever_the_diff_begi
     assert all("(value hidden)" in a or b.endswith(a.strip()) for a, b in zip(before, plain, strict=True))
 
 
-@pytest.mark.parametrize("kept", ["proxy_set_header Authorization\n        $http_authorization;", "# a\n    root /x;"])
+@pytest.mark.parametrize("kept", [
+    "proxy_set_header Authorization\n        $http_authorization;", "# a\n    root /x;",
+    "proxy_set_header X-Auth-Key $http_x_auth_key;", "set $auth_key $arg_a$arg_b;",
+    "if ($http_x_auth_key) { return 403; }", "auth_basic closed;", "proxy_cache_key $scheme$host;",
+    "ssl_session_cache shared:a:1m;", "secure_link_md5 $secure_link_expires$uri;",
+])  # fmt: skip
 def test_what_is_no_secret_is_shown(kept: str) -> None:
     (_fragment, shown) = diffs(planned(source(http(SITE.replace("; }\n}", f"; }}\n    {kept}\n}}")))).changes)
     assert kept in shown["before"] and kept in shown["after"]
+
+
+def test_what_a_map_compares_a_secret_with_or_makes_of_it_is_hidden() -> None:
+    maps = (
+        'map $http_x_auth_key $known { default 0; "c2VjcmV0" 1; ~*^c2VjcmV0x 2; }\n'
+        "map $host $upstream_auth { default c2VjcmV0; a.test $http_a; }\n"
+    )
+    main = "events {}\nhttp {\n" + SITE.replace("}\n}", f"}}\n}}\n{maps}") + "}\n"
+    (_fragment, shown) = diffs(planned(source(main)).changes)
+    text = shown["before"] + shown["after"]
+    assert "c2VjcmV0" not in text
+    assert all(kept in text for kept in ("default 0;", "a.test $http_a;"))
+
+
+def test_a_secret_header_that_a_repair_copies_is_not_shown() -> None:
+    headers = ("X-Auth-Key c2VjcmV0;", "X-Auth c2VjcmV0;", "X-Session-Id c2VjcmV0;")
+    location = GOOD.replace("    proxy_set_header Upgrade $http_upgrade;\n", "")
+    location = location.replace('    proxy_set_header Connection "upgrade";\n', "")
+    decided = planned(source(site(*(f"proxy_set_header {one}" for one in headers), location)))
+    assert decided.action == "repair"
+    assert decided.changes[0].after.count(b"c2VjcmV0") == 6
+    (shown,) = diffs(decided.changes)
+    assert shown["after"].count("X-Session-Id (value hidden)") == 2
+    assert "c2VjcmV0" not in shown["before"] + shown["after"]
+
+
+def test_the_secret_of_a_condition_that_decides_is_not_told() -> None:
+    condition = 'if ($http_x_auth_key != "c2VjcmV0") { return 403; }'
+    told = refused(site(GOOD.replace("3600s;", f"60s;\n    {condition}")))
+    assert "decides for each request" in told
+    assert "c2VjcmV0" not in told
 
 
 def test_a_managed_file_that_nobody_can_read_any_more_is_not_shown() -> None:
@@ -401,6 +451,47 @@ def test_a_rehearsal_elsewhere_makes_every_include_absolute() -> None:
     assert [one.original for one in copies] == [MAIN, "/etc/nginx/a"]
     assert copies[0].data.decode().startswith(f"include {copies[1].path};\npid /mnt/.steve-rehearsal-pid;\n")
     assert copies[1].data == b"include /etc/nginx/b;\n"
+
+
+def test_a_rehearsal_elsewhere_finds_the_certificates_that_a_relative_name_means() -> None:
+    tls = (
+        "ssl_certificate certs/c.pem;", 'ssl_certificate_key "certs/my key.pem";', "ssl_trusted_certificate /abs.pem;",
+        "ssl_client_certificate data:x;", "ssl_certificate $ssl_server_name.crt;", "ssl_protocols TLSv1.2;",
+    )  # fmt: skip
+    files = source("events {}\nhttp {\n    include /etc/nginx/tls;\n}\n", tls="\n".join(tls) + "\n")
+    main, copied = rehearsal(load(MAIN, files), (), "/mnt", redirect_pid=False)
+    assert copied.path in main.data.decode()
+    assert copied.data.decode().splitlines() == [
+        "ssl_certificate /etc/nginx/certs/c.pem;", 'ssl_certificate_key "/etc/nginx/certs/my key.pem";', *tls[2:],
+    ]  # fmt: skip
+    assert len(rehearsal(load(MAIN, files), (), "/etc/nginx", redirect_pid=False)) == 1
+
+
+@pytest.mark.parametrize(
+    ("upstream", "options", "told"),
+    [
+        ("http://app:8180", {}, True),
+        ("http://app:8180", {"resolver": "127.0.0.11"}, False),
+        ("http://127.0.0.1:8180", {}, False),
+        ("http://[::1]:8180", {}, False),
+        ("http://localhost:8180", {}, False),
+    ],
+)
+def test_a_name_that_nginx_looks_up_once_is_warned_about(upstream: str, options: dict[str, Any], told: bool) -> None:
+    decided = planned(source(site()), wanted(upstream=upstream, **options))
+    assert decided.action == "insert"
+    assert [f"({FRAGMENT}:3)" in one and "a resolver" in one for one in decided.warnings] == [True] * told
+
+
+@pytest.mark.parametrize(
+    ("member", "told"), [("app:8180", True), ("app:8180 resolve", False), ("10.0.0.2:8180", False)]
+)
+def test_a_group_that_asks_again_is_not_warned_about(member: str, told: bool) -> None:
+    block = SITE.replace("location /", "location /steve/ { proxy_pass http://group; }\n    location /")
+    files = source(http(block, before=f"upstream group {{ server {member}; }}\n"))
+    decided = planned(files, wanted(keep_upstream=True))
+    assert decided.changes[0].after.count(b"proxy_pass http://group;") == 1
+    assert ["a resolver" in one for one in decided.warnings] == [True] * told
 
 
 # -- properties ------------------------------------------------------------------------------------------------------

@@ -169,3 +169,12 @@ def test_a_certificate_for_no_site_is_refused_and_tls_may_end_elsewhere() -> Non
     with pytest.raises(InputError, match="no site"):
         site_options(None, "/a", "/b")
     assert wanted("wss", listen_port=8080).site is not None
+
+
+def test_quic_beside_tls_is_no_other_protocol_of_the_port() -> None:
+    other = "server {\n    listen 443 quic;\n    listen 443 ssl;\n    server_name other.test;\n}\n"
+    files = source(MAIN_TEXT, conf_d__other_conf=other)
+    files = Dictionary({path.replace("other_conf", "other.conf"): data for path, data in files.files.items()})
+    decided = planned(files, wanted("wss", **CERTIFICATE))
+    assert decided.refusal is None
+    assert b"    listen 443 ssl;\n" in decided.changes[0].after

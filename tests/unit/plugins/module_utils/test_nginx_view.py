@@ -20,6 +20,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     select_server,
     servers,
 )
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_walls import walls
 
 from tests.unit.nginx_configs import MAIN, config, http, source
 
@@ -79,11 +80,32 @@ def test_a_server_is_selected_by_name_as_nginx_does(name: str, expected: str) ->
         ("8000-8010", 8011, False),
         ("unix:/run/nginx.sock", 80, False),
         ("443 ssl", 80, False),
+        ("443 quic", 443, False),
     ],
 )
 def test_listen_is_read_in_all_its_forms(listen: str, port: int, covered: bool) -> None:
     found = servers(config(http(server(f"listen {listen};"))))[0]
     assert found.listens[0].covers(port) is covered
+
+
+@pytest.mark.parametrize(
+    ("blocks", "tls"),
+    [
+        (["listen 443;"], False),
+        (["listen 443 ssl;"], True),
+        (["listen 443;", "listen 443 ssl;"], True),
+        (["listen 443;", "listen 127.0.0.1:443 ssl;"], False),
+        (["listen 443; listen 443 quic;", "listen 443 ssl; listen 443 quic;"], True),
+        (["listen 443; listen 443 quic reuseport;"], False),
+        (["listen 443; ssl on;"], True),
+        (["listen 443; ssl off;"], False),
+        (["listen 443;", "listen 443 default_server; ssl on;"], True),
+        (["listen 443; ssl on;", "listen 443 default_server;"], False),
+    ],
+)
+def test_tls_is_spoken_at_an_address_whichever_block_says_so(blocks: list[str], tls: bool) -> None:
+    read = config(http(*(server(block, f"server_name {number}.test;") for number, block in enumerate(blocks))))
+    assert scope(read, servers(read)[0], "0.test", 443, PATH).https is tls
 
 
 def test_without_listen_a_server_listens_on_80() -> None:
@@ -286,6 +308,53 @@ def test_the_description_names_what_acts_with_file_and_line_and_no_secret() -> N
     text = json.dumps(told)
     assert "hunter2" not in text
     assert "aHVudGVyMg" not in text
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([], []),
+        (["listen 80;", "listen 81 proxy_protocol;"], []),
+        (["listen 80 proxy_protocol;"], [f"listen *:80 proxy_protocol ({MAIN}:3)"]),
+        (["ssl_verify_client on;"], []),
+        (["listen 80 ssl;", "ssl_verify_client on;"], [f"ssl_verify_client on ({MAIN}:6)"]),
+        (["listen 80 ssl;", "ssl_verify_client optional;"], []),
+        (["allow 10.0.0.0/8;", "deny all;"], [f"deny all ({MAIN}:6)"]),
+        (["allow all;", "deny 10.0.0.1;"], []),
+        (["deny 8.8.8.8;", "deny unix:;", "deny 10.0.0.1;"], [f"deny 10.0.0.1 ({MAIN}:7)"]),
+        (["auth_basic x;"], [f"auth_basic x ({MAIN}:5)"]),
+        (["auth_basic x;", "location /steve/ { auth_basic off; }"], []),
+        (["deny all;", "location /steve/ { allow all; }"], []),
+        (["location /steve/ { auth_request /a; }"], [f"auth_request /a ({MAIN}:5)"]),
+        (["if ($http_x_token != k3y) { return 403; }"], [f"if ($http_x_token (value hidden) ({MAIN}:5)"]),
+        (["if ($remote_addr = 1.2.3.4) { set $a 1; }"], []),
+        (["if ($host = other) { return 403; }"], []),
+    ],
+)
+def test_what_may_keep_this_host_out_and_let_chargers_in_is_named(parts: list[str], expected: list[str]) -> None:
+    assert [wall.text for wall in walls(request(*parts), 80)] == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "answers", "hangs_up"),
+    [
+        (["deny all;"], (403,), False),
+        (["deny all;", "error_page 404 /404.html;"], None, False),
+        (["listen 80 proxy_protocol;", "error_page 404 /404.html;"], (), True),
+        (["if ($remote_addr = 1.2.3.4) { return 444; }"], (444,), True),
+        (["if ($remote_addr = 1.2.3.4) { rewrite ^ /x; }"], None, True),
+        (["access_by_lua_file x;"], None, True),
+    ],
+)
+def test_a_wall_is_known_by_what_it_answers(parts: list[str], answers: tuple[int, ...] | None, hangs_up: bool) -> None:
+    (wall,) = walls(request(*parts), 80)
+    assert (wall.answers, wall.hangs_up) == (answers, hangs_up)
+
+
+def test_the_proxy_line_is_asked_for_at_an_address_whichever_block_says_so() -> None:
+    read = config(http(server("listen 80;", "server_name a;"), server("listen 80 proxy_protocol;", "server_name b;")))
+    (wall,) = walls(scope(read, servers(read)[0], "a", 80, PATH), 80)
+    assert wall.text == f"listen *:80 proxy_protocol ({MAIN}:7)"
 
 
 def test_the_description_of_a_broken_configuration_says_where_it_is_broken() -> None:

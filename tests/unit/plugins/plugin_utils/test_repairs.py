@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import describe
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _catalogue, _repair_plan, _terminal_repairs
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._repair_plan import Inventory
 
+from tests.unit.nginx_configs import MAIN, http, source
 from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, registered_box, row, unknown
+from tests.unit.plugins.plugin_utils.documents_nginx import GOOD, location, nginx
 from tests.unit.test_documents import check
 
 RUN = "20261123T010203Z-7f3a"
@@ -61,6 +65,26 @@ def test_the_plan_names_repair_finding_and_what_it_interrupts() -> None:
     text = _terminal_repairs.render_plan(made)
     for word in ("PLAN  steve-a", "nginx_websocket (tag nginx)", "proxy-no-route (proxy hop)", "interrupts", "CP-1"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("directive", "sessions", "said"),
+    [
+        ("worker_shutdown_timeout 60s;", listed("CP-1"), "Every connection through nginx, 60s after the reload"),
+        ("worker_shutdown_timeout 60s;", unknown("no password was given"), "(how many is unknown: no password"),
+        ("worker_shutdown_timeout 60s;", listed(), "Nothing. Nobody is connected now"),
+        ("worker_shutdown_timeout 0;", listed("CP-1"), "What is connected now stays connected (1: CP-1)"),
+        ("", listed("CP-1"), "What is connected now stays connected (1: CP-1)"),
+    ],
+)
+def test_a_reload_that_ends_open_connections_says_so(directive: str, sessions: dict[str, Any], said: str) -> None:
+    part = nginx(location(*GOOD))
+    main = source(directive + http("server { listen 80; }"))
+    part["data"]["worker_shutdown_timeout"] = describe(load(MAIN, main), "x", 80, "/")["worker_shutdown_timeout"]
+    (repair,) = plan(ill(admin=sessions, nginx=part))["hosts"][0]["repairs"]
+    assert said in repair["interrupts"]
+    ended = "Every connection" in repair["interrupts"]
+    assert ended is (f"worker_shutdown_timeout ({MAIN}:1)" in repair["interrupts"])
 
 
 @pytest.mark.parametrize(
