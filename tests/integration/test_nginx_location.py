@@ -215,6 +215,31 @@ def test_a_variable_and_a_resolver_pass_the_path_on(case: Case) -> None:
     assert case.steve.requests[-1][0][1] == "/steve/websocket/CentralSystemService/CP1"
 
 
+@pytest.mark.parametrize("place", ["/", "/websocket/"])
+def test_a_path_that_is_mapped_to_another_context_stays_mapped(nginx: LocalNginx, steve: Upstream, place: str) -> None:
+    nginx.site(f"location {place} {{ proxy_pass {steve.url}/steve{place}; proxy_read_timeout 60s; }}")
+    nginx.start()
+    case = Case(nginx, steve)
+    url = f"ws://{NAME}:{nginx.port}/websocket/CentralSystemService"
+    assert case.run(url=url, keep_upstream=True)["action"] == ("insert" if place == "/" else "repair")
+    assert status(nginx.port, "/websocket/CentralSystemService/CP%201") == 101
+    assert steve.requests[-1][0][1] == "/steve/websocket/CentralSystemService/CP%201"
+    assert not case.run(url=url, keep_upstream=True)["changed"]
+
+
+def test_whom_the_location_kept_out_stays_out(nginx: LocalNginx, steve: Upstream) -> None:
+    (nginx.directory / "users").write_text("nobody:x\n")
+    login = f"auth_basic 'für SteVe'; auth_basic_user_file {nginx.directory}/users;"
+    rules = f"satisfy any; allow 10.8.0.0/16; deny all; {login}"
+    nginx.site(f"location /steve/ {{ {rules} proxy_pass {steve.url}; }}")
+    nginx.start()
+    assert status(nginx.port) == 401
+    case = Case(nginx, steve)
+    assert case.run(keep_upstream=True)["action"] == "insert"
+    assert status(nginx.port) == 401
+    assert not case.run(keep_upstream=True)["changed"]
+
+
 def test_regular_expressions_in_the_block_do_not_steal_ids(case: Case) -> None:
     case.nginx.site("location ~* \\.(png|jpg)$ { return 404; }")
     case.run()
