@@ -178,11 +178,20 @@ options:
       - Directory for the previous bytes while a change is under way. It is made when it is needed and removed again.
     type: str
     default: /var/lib/chargeops.steve
+  hold:
+    description:
+      - Whether the previous bytes stay in O(state_dir) after a change, until O(state=confirmed) or O(state=restored).
+        So a diagnosis can judge it first. A run with O(state=present) before that takes the change back first.
+    type: bool
+    default: false
   state:
     description:
-      - What to ensure.
+      - With V(present) the location is made present.
+      - With V(confirmed) the change that O(hold) left open stays, and its previous bytes are forgotten.
+      - With V(restored) the previous bytes are put back, and the running nginx loads them. Nothing is overwritten if
+        somebody else has changed one of the files since.
     type: str
-    choices: [present]
+    choices: [present, confirmed, restored]
     default: present
 author:
   - chargeops contributors (@chargeops)
@@ -227,10 +236,11 @@ RETURN = r"""
 action:
   description:
     - What was done, or would be in check mode. C(insert) adds the location, C(replace) changes the managed file,
-      C(repair) changes an existing location where it stands, C(reload) is what O(look_up_again) asks for.
+      C(repair) changes an existing location where it stands, C(reload) is what O(look_up_again) asks for, C(confirm)
+      and C(restore) end what O(hold) has left open.
   returned: success
   type: str
-  choices: [none, insert, replace, repair, reload]
+  choices: [none, insert, replace, repair, reload, confirm, restore]
   sample: insert
 file:
   description: The file in which the location stands or which includes it.
@@ -266,7 +276,7 @@ diff:
       returned: success
   sample: []
 recovered:
-  description: Files that an interrupted run had left changed and that were put back first.
+  description: Files that were put back, because an interrupted run had left them changed or O(state=restored) asks.
   returned: success
   type: list
   elements: str
@@ -300,7 +310,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.chargeops.steve.plugins.module_utils import _options
 from ansible_collections.chargeops.steve.plugins.module_utils._door import run
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import Settings, ensure, prover
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location import Settings, ensure, prover, settle
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import desired, site_options
 
 
@@ -331,7 +341,8 @@ def argument_spec() -> dict[str, Any]:
         "prove_last_gate": {"type": "bool", "default": False},
         "era": {"type": "str"},
         "state_dir": {"type": "str", "default": "/var/lib/chargeops.steve"},
-        "state": {"type": "str", "choices": ["present"], "default": "present"},
+        "hold": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "confirmed", "restored"], "default": "present"},
     }
 
 
@@ -353,8 +364,10 @@ def main() -> None:
             forwarded_proto=params["forwarded_proto"],
             site=site_options(params["site"], params["certificate"], params["certificate_key"]),
         )
-        names = ("conf", "nginx_command", "mounts", "state_dir", "reload", "look_up_again")
+        names = ("conf", "nginx_command", "mounts", "state_dir", "reload", "look_up_again", "hold")
         settings = Settings.from_options({name: params[name] for name in names})
+        if params["state"] != "present":
+            return settle(wanted, settings, module.check_mode, keep=params["state"] == "confirmed")
         prove = None
         if params["prove_charge_box_id"] is not None:
             _options.host_and_port(params["prove_connect_to"], "prove_connect_to")
