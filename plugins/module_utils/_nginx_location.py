@@ -304,9 +304,10 @@ class _Run:
                 finally:
                     self._tidy()
         return {
-            "changed": bool(held), "action": "none" if not held else "confirm" if keep else "restore", "file": None,
-            "line": None, "diff": [], "recovered": [shown(path) for path in back], "warnings": [], "notes": [],
-            "old_workers": None,
+            # To forget the previous bytes changes nothing of what was made.
+            "changed": bool(held) and not keep,
+            "action": "none" if not held else "confirm" if keep else "restore", "file": None, "line": None, "diff": [],
+            "recovered": [shown(path) for path in back], "warnings": [], "notes": [], "old_workers": None,
         }  # fmt: skip
 
     def _plan(self, files: Files, recovered: Sequence[str]) -> Plan:

@@ -399,7 +399,7 @@ def test_a_change_that_is_held_is_kept_or_taken_back(any_change: Case, keep: boo
     after = case.nginx.snapshot()
     assert status(case.nginx.port) == 101 and os.listdir(case.state)
     told = settle(case.wanted(**case.options), held, True, keep)
-    assert told["changed"] and case.nginx.snapshot() == after
+    assert told["changed"] is not keep and case.nginx.snapshot() == after
     done = settle(case.wanted(**case.options), held, False, keep)
     assert {**done, "diff": []} == told
     assert done["action"] == ("confirm" if keep else "restore")
@@ -408,7 +408,7 @@ def test_a_change_that_is_held_is_kept_or_taken_back(any_change: Case, keep: boo
     assert contents == {path: row[0] for path, row in (after if keep else before).items()}
     assert status(case.nginx.port) == (101 if keep else case.before)
     assert not os.path.exists(case.state)
-    assert not settle(case.wanted(**case.options), held, False, keep)["changed"]
+    assert settle(case.wanted(**case.options), held, False, keep)["action"] == "none"
 
 
 def test_a_held_change_that_somebody_changed_since_is_left_to_him(case: Case) -> None:

@@ -201,6 +201,7 @@ def test_a_repair_that_was_killed_before_its_reload_is_finished_by_the_next_run(
         assert run.code == 0, run.output
         ocpp = UPGRADE.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n")
         assert status(nginx.port, "/steve/websocket/CentralSystemService/CP-1", ocpp) == 101, run.output
+        assert run.recap["site"]["changed"] == 1, run.output
         assert not os.path.exists(state)
         again = playbook("remediate", inventory, extra={"diagnose_timeout": 3, "diagnose_start_deadline": 0})
         assert again.code == 0 and again.recap["site"]["changed"] == 0, again.output
