@@ -22,7 +22,7 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils import (
     _terminal_repairs,
 )
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import FAIL_ON, analyse
-from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
+from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, take_back, verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._merge_runs import merge_runs
 
 #: Ansible loads this file in the process that has the terminal, and runs it in one that was cut off from it.
@@ -164,6 +164,7 @@ class ActionModule(ActionBase):
             "run_dir": args["run_dir"],
             "verdict": judged,
             "verdicts": {host: verdict(result, args["fail_on"], host) for host in args["hosts"]},
+            "take_back": {host: take_back(result, repairs, host) for host in args["hosts"]},
             "files": {"report": report},
             **_failure(judged, report),
         }

@@ -23,7 +23,12 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import
     redact_text,
     seconds,
 )
-from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import Desired, header_value
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_wanted import (
+    ENDPOINT,
+    NOBODY,
+    Desired,
+    header_value,
+)
 
 #: The upstream: ``proxy_pass`` and what nginx needs to resolve its name.
 UPSTREAM = "upstream"
@@ -87,13 +92,16 @@ def differences(request: Scope, wanted: Desired) -> list[Difference]:
         text = f"proxy_http_version is {_said(version)} instead of 1.1"
         found.append(Difference(DIRECTIVE, text, "proxy_http_version", "1.1"))
     found += _header_differences(request, wanted)
-    for name, least in (("proxy_read_timeout", wanted.read_timeout_s), ("proxy_send_timeout", wanted.send_timeout_s)):
+    for name, least, good_s in (
+        ("proxy_read_timeout", wanted.read_least_s, wanted.read_timeout_s),
+        ("proxy_send_timeout", wanted.send_least_s, wanted.send_timeout_s),
+    ):
         timeout = request.inherited(name)
         # nginx's default of both is 60 s.
         value_s = 60.0 if timeout is None else seconds(" ".join(timeout.args))
         if value_s is None or value_s < least:
             text = f"{name} is {_said(timeout) if timeout else 'not set (60s)'}, less than {least}s"
-            found.append(Difference(DIRECTIVE, text, name, f"{least}s"))
+            found.append(Difference(DIRECTIVE, text, name, f"{good_s}s"))
     off = request.inherited("proxy_pass_request_headers")
     if off is not None and off.args[:1] == ("off",):
         text = f"proxy_pass_request_headers is {_said(off)}, so no other header arrives"
@@ -105,7 +113,8 @@ def _header_differences(request: Scope, wanted: Desired) -> Iterable[Difference]
     for name, value, good in (("Upgrade", "websocket", "$http_upgrade"), ("Connection", "upgrade", '"upgrade"')):
         header = request.header(name)
         evaluated = None if header is None else request.evaluate(" ".join(header.args[1:]))
-        if evaluated is None or evaluated.lower() != value:
+        # nginx passes the whole list on, and SteVe's web server looks for the token in it.
+        if evaluated is None or value not in [token.strip().lower() for token in evaluated.split(",")]:
             text = f"the header {name} is {_said(header, 1)} instead of {good}"
             if header is not None and evaluated is None:
                 yield Difference(UNSURE, f"{text}, and only a running nginx knows its value")
@@ -126,12 +135,13 @@ def _said(directive: Directive | None, skip: int = 0) -> str:
 
 
 def settled(request: Scope, wanted: Desired) -> Desired:
-    """What is wanted, with the upstream of the location that serves the request now, where that is to be kept.
+    """What is wanted, with what the location that serves the request now has right.
 
-    Only of a location that is there for SteVe: one for the whole site may lead to something else. ``request`` is as it
-    would be without our own fragment, whose upstream is a copy.
+    That is the context under which its upstream gets the path, and the upstream where that is to be kept. Only of a
+    location that is there for SteVe: one for the whole site may lead to something else. ``request`` is as it would be
+    without our own fragment, whose upstream is a copy.
     """
-    if not wanted.keep_upstream or not request.chain:
+    if not request.chain:
         return wanted
     serving = request.chain[-1]
     passed = request.local("proxy_pass")
@@ -142,6 +152,9 @@ def settled(request: Scope, wanted: Desired) -> Desired:
     if match is None:
         return wanted
     scheme, host, port = match.group(1), match.group(2), match.group(3)
+    wanted = replace(wanted, sent_context=_sent_context(request, passed[0], match.group(4)))
+    if not wanted.keep_upstream:
+        return wanted
     group = None if port else _group(request.config, host)
     named, number = group[0] if group else (host, int(port) if port else PORTS[scheme])
     # As it is written there, less a path: a group and a variable are their owner's choice, and stay.
@@ -185,13 +198,28 @@ def _target_differences(request: Scope, wanted: Desired) -> Iterable[Difference]
     elif wanted.resolver is not None and "$" not in directive.args[0] and not is_address(wanted.host.strip("[]")):
         text = f"the upstream's address is looked up only when nginx loads its configuration ({directive.where})"
         yield Difference(UPSTREAM, text)
-    location = request.chain[-1]
-    if uri is not None:
-        sent = uri if "$" in directive.args[0] or location.is_regex else uri + request.path[len(location.pattern) :]
-        if sent != request.path:
-            yield Difference(UPSTREAM, f"the path is changed by {_said(directive)}")
+    # Under which context SteVe is asked is the choice of the location's owner, who may know another than the URL's.
+    if _sent_context(request, directive, uri) is None:
+        yield Difference(UPSTREAM, f"the path is changed by {_said(directive)}")
     for rewrite in request.local("rewrite"):
         yield Difference(UNSURE, f"the path may be changed by {rewrite.text} ({rewrite.where})")
+
+
+def _sent_context(request: Scope, directive: Directive, uri: str | None) -> str | None:
+    """The context under which the upstream gets the path of the endpoint, None when it gets another path.
+
+    Args:
+        directive: the ``proxy_pass``.
+        uri: what stands behind its upstream, variables filled; None for nothing.
+    """
+    location, end = request.chain[-1], f"{ENDPOINT}/{NOBODY}"
+    if uri is None:
+        sent = request.path
+    elif "$" in directive.args[0] or location.is_regex:
+        sent = uri
+    else:
+        sent = uri + request.path[len(location.pattern) :]
+    return sent[: -len(end)] if sent.endswith(end) else None
 
 
 def _group(config: Config, name: str) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -109,6 +109,7 @@ class Settings:
         state_dir: where the journal stands while a change is under way.
         reload: whether a running nginx is to load the change.
         look_up_again: whether a running nginx is to load its files although nothing changes.
+        hold: whether the previous bytes are kept until the change is confirmed or taken back.
     """
 
     conf: str = "/etc/nginx/nginx.conf"
@@ -117,6 +118,7 @@ class Settings:
     state_dir: str = "/var/lib/chargeops.steve"
     reload: bool = True
     look_up_again: bool = False
+    hold: bool = False
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Settings:
@@ -145,8 +147,9 @@ class Settings:
             advice = "Leave one of them out."
             raise InputError("look_up_again", "it needs a reload, and reload is false", advice)
         return cls(
-            options["conf"], command, dict(mounts), options["state_dir"], options["reload"], options["look_up_again"]
-        )
+            options["conf"], command, dict(mounts), options["state_dir"], options["reload"], options["look_up_again"],
+            options["hold"],
+        )  # fmt: skip
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -177,8 +180,33 @@ def ensure(
     Raises:
         SteveError: the plan refused, or a step failed and the previous state is back.
     """
-    try:
+    with _sentences(settings):
         return _Run(wanted, settings, prove).result(check_mode)
+
+
+def settle(wanted: Desired, settings: Settings, check_mode: bool, keep: bool) -> dict[str, Any]:
+    """End what ``hold`` has left open: keep the change, or put the previous bytes back and let nginx load them.
+
+    Args:
+        wanted: what was wanted.
+        settings: where nginx is, as at the change.
+        check_mode: only say what would be done.
+        keep: whether the change stays.
+
+    Returns:
+        The result as documented for the module.
+
+    Raises:
+        SteveError: it is not possible, because somebody else has changed a file since for example.
+    """
+    with _sentences(settings):
+        return _Run(wanted, settings, None).settled(check_mode, keep)
+
+
+@contextmanager
+def _sentences(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SteveError(
             "change the nginx configuration",
@@ -298,6 +326,25 @@ class _Run:
                 self._tidy()
         return self._told(decided, recovered)
 
+    def settled(self, check_mode: bool, keep: bool) -> dict[str, Any]:
+        held = self.journal.pending()
+        back = [] if keep else list(restorable(held))
+        if held and not check_mode:
+            with locked(self._here(self.place)):
+                try:
+                    if keep:
+                        self.journal.end()
+                    else:
+                        back = recover(self.journal, self._apply_recovered)
+                finally:
+                    self._tidy()
+        return {
+            # To forget the previous bytes changes nothing of what was made.
+            "changed": bool(held) and not keep,
+            "action": "none" if not held else "confirm" if keep else "restore", "file": None, "line": None, "diff": [],
+            "recovered": [shown(path) for path in back], "warnings": [], "notes": [], "old_workers": None,
+        }  # fmt: skip
+
     def _plan(self, files: Files, recovered: Sequence[str]) -> Plan:
         config = load(self.settings.conf, files)
         site = None if self.wanted.site is None else files.read_optional(self.wanted.site.path)
@@ -367,7 +414,7 @@ class _Run:
             self._rehearse(stage, paths[:count], "")
         self._rehearse(after, paths, "")
         prepare_directory(self.settings.journal_dir)
-        transact(self.journal, changes, self._apply, lambda: self._proven(decided.target))
+        transact(self.journal, changes, self._apply, lambda: self._proven(decided.target), self.settings.hold)
         if self.settings.reload:
             self.old_workers = self.nginx.old_workers(after)
 

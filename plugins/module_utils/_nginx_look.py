@@ -24,6 +24,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils import _command
 from ansible_collections.chargeops.steve.plugins.module_utils._dial import Clock, dial, resolve
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._http1 import Failure
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_access import refusers
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_checks import problems
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import Config, load, shown
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_files import Files
@@ -93,11 +94,13 @@ class Look:
         """
         config = load(self.conf, self.files)
         data = describe(config, name, port, path)
+        data["may_refuse"] = []
         data["problems"] = [one.to_dict() for one in problems(config)]
         data["running"] = self._running(config)
         selection = select_server(config, name, port)
         if selection.server is not None:
             self.request = scope(config, selection.server, name, port, path)
+            data["may_refuse"] = refusers(self.request)
             if data["location"] is not None:
                 version = parse_version(data["running"]["version"])
                 data["location"]["forwards"] = forwards(self.request, version)

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_access
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import (
     Config,
     Directive,
@@ -151,12 +152,14 @@ def plan(
         decided = _own_site(config, source, wanted, site)
         if decided is None:
             request = _request(config, wanted)
-            wanted = settled(_without_fragment(request, source, wanted, fragment), wanted)
-            decided = (
-                _present(request, wanted, fragment)
-                or _repaired(request, source, wanted)
-                or _write(request, source, wanted, fragment)
-            )
+            before = _without_fragment(request, source, wanted, fragment)
+            wanted = settled(before, wanted)
+            wanted = replace(wanted, guards=_nginx_access.taken_over(before, wanted.scheme == "https"))
+            decided = _there(request, wanted) or _repaired(request, source, wanted)
+            if decided is None:
+                _let_nobody_in(before, wanted)
+                decided = _ours(request, wanted, fragment) or _write(request, source, wanted, fragment)
+                decided = replace(decided, notes=(*decided.notes, *_taken_over(before, wanted, decided)))
     except _RefusedError as refused:
         return Plan(refusal=f"{refused} Nothing was changed.")
     final = decided.after or config
@@ -280,17 +283,59 @@ def _answers_everything(server: Server, port: int) -> bool:
     return explicit or not any("." in name for name in server.names)
 
 
-def _present(request: Scope, wanted: Desired, fragment: bytes | None) -> Plan | None:
-    """The plan that changes nothing because everything is there, or None."""
+def _there(request: Scope, wanted: Desired) -> Plan | None:
+    """The plan that changes nothing because a location of somebody else does what is wanted, or None."""
     serving = request.chain[-1] if request.chain else None
-    if serving is None:
+    if serving is None or serving.directive.file == wanted.fragment or differences(request, wanted):
         return None
-    mine = serving.directive.file == wanted.fragment
-    if mine and fragment == render(wanted):
-        return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
-    if not mine and not differences(request, wanted):
-        return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
-    return None
+    return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
+
+
+def _ours(request: Scope, wanted: Desired, fragment: bytes | None) -> Plan | None:
+    """The plan that changes nothing because our own location is as it has to be, or None."""
+    serving = request.chain[-1] if request.chain else None
+    if serving is None or serving.directive.file != wanted.fragment or fragment != render(wanted):
+        return None
+    return Plan(file=serving.directive.file, line=serving.directive.line, target=_target(request, wanted))
+
+
+def _let_nobody_in(before: Scope, wanted: Desired) -> None:
+    """A location of our own must not be a way around what protects the path now.
+
+    Args:
+        before: the request as it is treated without our location.
+
+    Raises:
+        _RefusedError: it would be one, or nobody could come through it either.
+    """
+    if not before.chain:
+        return
+    serving = before.chain[-1].directive
+    at = f"The location at {serving.where} ({redact_text(serving.text)}) serves {wanted.prefix} now and"
+    beside = f"Write location ^~ {wanted.prefix} there by hand, with what is to protect it"
+    found = _nginx_access.not_taken_over(before, wanted.scheme == "https")
+    if found is not None:
+        raise _RefusedError(
+            f"{at} decides by {redact_text(found.text)} ({found.where}) who comes through, which a location of its own "
+            f"would go around. {beside}."
+        )
+    found = _nginx_access.shut(before)
+    if found is not None:
+        raise _RefusedError(f"{at} lets nobody through ({found.text}, {found.where}). {beside}, or allow the chargers.")
+    found = _nginx_access.rewritten(before) if wanted.sent_context is not None else None
+    if found is not None:
+        raise _RefusedError(
+            f"{at} may send SteVe another path ({redact_text(found.text)}, {found.where}), which a location of its "
+            f"own would not. Write location ^~ {wanted.prefix} there by hand, with the path that SteVe needs."
+        )
+
+
+def _taken_over(before: Scope, wanted: Desired, decided: Plan) -> Iterable[str]:
+    if wanted.guards and decided.changes:
+        yield (
+            f"The location takes over what decides at {before.chain[-1].directive.where} who comes through: "
+            f"{redact_text(' '.join(wanted.guards))}"
+        )
 
 
 def _repaired(request: Scope, source: Source, wanted: Desired) -> Plan | None:
@@ -376,6 +421,11 @@ def _generated(config: Config, paths: Iterable[str]) -> Iterable[str]:
 
 def _write(request: Scope, source: Source, wanted: Desired, fragment: bytes | None) -> Plan:
     config, server = request.config, request.server
+    if wanted.target(wanted.prefix) is None:
+        raise _RefusedError(
+            f"A location of its own for {wanted.prefix} is needed, but {wanted.not_sent}: write it by hand, or leave "
+            "out the resolver where one is given."
+        )
     text = render(wanted)
     others = list(all_locations(config, server.directive))
     for location in others:
@@ -514,7 +564,8 @@ def _warnings(after: Config, wanted: Desired) -> Iterable[str]:
     yield from _asked_once(request, wanted)
     wall = request.inherited("auth_basic")
     if wall is not None and wall.args[:1] != ("off",):
-        yield f"{wall.text} ({wall.where}) is inherited: chargers must answer nginx's login before SteVe's."
+        how = "is taken over" if wall.file == wanted.fragment else "is inherited"
+        yield f"{wall.text} ({wall.where}) {how}: chargers must answer nginx's login before SteVe's."
     check = request.inherited("auth_request")
     if check is not None and check.args[:1] != ("off",):
         yield f"{check.text} ({check.where}) is inherited: it decides about chargers too."

@@ -81,6 +81,9 @@ class _Repair:
         self._alone(self.location)
         for name in _DECIDES:
             for directive in self.request.local(name):
+                # One that sets variables only has had its say in the differences.
+                if name == "if" and all(one.name == "set" for one in self.request.config.inside(directive)):
+                    continue
                 raise UnsureError(f"{redact_text(directive.text)} ({directive.where}) decides for each request")
         if any(one.kind == UPSTREAM for one in found):
             self._upstream()
@@ -113,14 +116,18 @@ class _Repair:
 
     def _upstream(self) -> None:
         passed = self.request.local("proxy_pass")
+        serving = self.request.chain[-1]
+        target = self.wanted.target(None if serving.is_regex else serving.pattern)
+        if target is None:
+            raise UnsureError(self.wanted.not_sent)
         if passed:
-            if passed[0].args[0] != self.wanted.target:
-                self._replace(passed[0], self.wanted.target)
+            if passed[0].args[0] != target:
+                self._replace(passed[0], target)
         else:
             for directive in self.request.config.inside(self.location):
                 if not directive.name.startswith("proxy_") and directive.name not in _BESIDE:
                     raise UnsureError(f"there is no proxy_pass, but {directive.name} ({directive.where})")
-            self.others.append(f"proxy_pass {self.wanted.target};".encode("ascii"))
+            self.others.append(f"proxy_pass {target};".encode("ascii"))
         for name, rest in self.wanted.resolving:
             if name == "resolver":
                 # A name server that is in force already is the choice of the location's owner.

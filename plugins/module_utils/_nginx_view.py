@@ -449,13 +449,31 @@ class Scope:
         if depth >= _MAX_DEPTH:
             return None
         for level in reversed(self.levels[1:]):
-            found = [one for one in self.config.inside(level) if one.name == "set" and one.args[:1] == (f"${name}",)]
-            if found:
-                return self._evaluate(found[-1].args[1], depth + 1) if len(found[-1].args) == 2 else None
+            found = self._last_set(level, name)
+            if found is not None:
+                known_set = found.name == "set" and len(found.args) == 2
+                return self._evaluate(found.args[1], depth + 1) if known_set else None
         for directive in self.config.inside(self.server.http):
             if directive.name == "map" and directive.block is not None and directive.args[1:] == (f"${name}",):
                 return self._map(directive, depth)
         return None
+
+    def _last_set(self, level: Directive, name: str) -> Directive | None:
+        """The ``set`` of a level that acts last for a variable, None where there is none.
+
+        An ``if`` comes back itself where only a real request tells whether the ``set`` in it acts.
+        """
+        last = None
+        for one in self.config.inside(level):
+            if one.name == "set" and one.args[:1] == (f"${name}",):
+                last = one
+            elif one.name == "if" and one.block is not None:
+                # With what the request itself says alone: variables that depend on each other would have no end.
+                inner = [two for two in self.config.inside(one) if two.name == "set" and two.args[:1] == (f"${name}",)]
+                holds = self._condition(one.args, _MAX_DEPTH) if inner else False
+                if holds is not False:
+                    last = inner[-1] if holds else one
+        return last
 
     def _map(self, directive: Directive, depth: int) -> str | None:
         source = self._evaluate(directive.args[0], depth + 1)
@@ -507,10 +525,14 @@ class Scope:
             return False
         return args[1].startswith(("http://", "https://", "$scheme")) or args[-1] in ("redirect", "permanent")
 
-    def _condition(self, args: tuple[str, ...]) -> bool | None:
+    def holds(self, directive: Directive) -> bool | None:
+        """Whether an ``if`` is true for this request, None when only a running nginx can tell."""
+        return self._condition(directive.args)
+
+    def _condition(self, args: tuple[str, ...], depth: int = 0) -> bool | None:
         """Whether an ``if`` is true for this request, None when that cannot be told."""
-        words = [word for word in " ".join(args).strip()[1:-1].split() if word]
-        value = self.evaluate(words[0]) if words else None
+        words = _between_brackets(args)
+        value = self._evaluate(words[0], depth) if words else None
         if value is None:
             return None
         if len(words) == 1:
@@ -524,6 +546,17 @@ class Scope:
             matched = matches(operand, value, operator.endswith("*"))
             return None if matched is None else matched != operator.startswith("!")
         return None
+
+
+def _between_brackets(args: tuple[str, ...]) -> list[str]:
+    """The words of a condition; an empty one that was quoted stays one."""
+    words = list(args)
+    if not words or not words[0].startswith("(") or not words[-1].endswith(")"):
+        return []
+    words[0] = words[0][1:]
+    words[-1] = words[-1][:-1]
+    last = len(words) - 1
+    return [word for index, word in enumerate(words) if word or index not in (0, last)]
 
 
 def scope(config: Config, server: Server, name: str, port: int, path: str) -> Scope:

@@ -19,12 +19,16 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
 MARK = "# Managed by Ansible (chargeops.steve.steve_nginx_location): changes made here are lost."
 #: Path of SteVe's OCPP-J endpoint below its context (SteVe's WebSocketConfiguration).
 ENDPOINT = "/websocket/CentralSystemService"
+#: An id of nobody: only what nginx does with its path is computed.
+NOBODY = "x"
 #: Other paths below its context: pages, their files, the API and SOAP (SteVe's SecurityConfiguration).
 PAGES = ("/", "/manager/home", "/manager/signin", "/static/css/style.css", "/api/v1/ocppTags", "/services/")
 #: Seconds between SteVe's pings to a charger (SteVe's WebSocketConfiguration, all releases).
 PING_INTERVAL_S = 900
 #: Seconds that a time limit of nginx should be longer than that: the pong takes its way through mobile networks.
 PING_MARGIN_S = 60
+#: Seconds of a location that is made, where nobody asked for others.
+TIMEOUT_S = 3600
 #: Holds the upstream's name where nginx is to ask for its address at run time.
 HOST_VARIABLE = "$steve_websocket_host"
 
@@ -64,12 +68,17 @@ class Desired:
         resolver: name server that nginx asks at run time, or None to resolve once, when it loads its configuration.
         read_timeout_s: proxy_read_timeout in seconds.
         send_timeout_s: proxy_send_timeout in seconds.
+        read_least_s: what is enough where a location has a proxy_read_timeout already.
+        send_least_s: likewise.
         fragment: path of the managed file, as nginx sees it.
         public_tls: whether the public URL is ``wss``.
         forwarded_for: value of X-Forwarded-For, None where nobody asked for a certain one.
         forwarded_proto: value of X-Forwarded-Proto, likewise.
         keep_upstream: whether the upstream of a location that is there for SteVe already stays as it is.
-        kept: that upstream, as it is written there.
+        kept: that upstream, as it is written there, without a path.
+        sent_context: context under which the upstream gets the path, where the location that serves it says so; None
+            for the request's own.
+        guards: lines for the location that keep out whom the location that serves the path now keeps out.
         site: the server block to make where none is for the name, None to make none.
     """
 
@@ -83,11 +92,15 @@ class Desired:
     read_timeout_s: int
     send_timeout_s: int
     fragment: str
+    read_least_s: int = PING_INTERVAL_S + PING_MARGIN_S
+    send_least_s: int = PING_INTERVAL_S + PING_MARGIN_S
     public_tls: bool = False
     forwarded_for: str | None = None
     forwarded_proto: str | None = None
     keep_upstream: bool = False
     kept: str | None = None
+    sent_context: str | None = None
+    guards: tuple[str, ...] = ()
     site: Site | None = None
 
     @property
@@ -97,8 +110,8 @@ class Desired:
 
     @property
     def path(self) -> str:
-        """Path of a request that must be served (the id is nobody's: only nginx's choice is computed with it)."""
-        return f"{self.context}{ENDPOINT}/x"
+        """Path of a request that must be served."""
+        return f"{self.context}{ENDPOINT}/{NOBODY}"
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -111,11 +124,40 @@ class Desired:
         return f"{self.scheme}://{self.host}:{self.upstream_port}"
 
     @property
-    def target(self) -> str:
-        """The argument of ``proxy_pass``: the upstream, without a path, so that nginx passes on the request's own."""
-        if self.resolver is None:
-            return self.kept or self.upstream
-        return f"{self.scheme}://{HOST_VARIABLE}:{self.upstream_port}"
+    def passed(self) -> str:
+        """The upstream as ``proxy_pass`` names it, without a path."""
+        if self.resolver is not None:
+            return f"{self.scheme}://{HOST_VARIABLE}:{self.upstream_port}"
+        return self.kept or self.upstream
+
+    @property
+    def not_sent(self) -> str:
+        """The phrase for a location where ``target`` is None."""
+        under = shown(self.sent_context or "") or "no context"
+        return f"proxy_pass {shown(self.passed)} alone cannot send the path to SteVe under {under} as it is sent now"
+
+    def target(self, prefix: str | None) -> str | None:
+        """The argument of ``proxy_pass``: without a path nginx passes on the request's own.
+
+        Where SteVe has another context, the URI behind the upstream replaces the location's prefix. With a variable in
+        it nginx replaces the whole path instead (ngx_http_proxy_module), so only ``$request_uri`` behind can do it.
+
+        Args:
+            prefix: of the location in which it stands, None where that is a regular expression.
+
+        Returns:
+            None where ``proxy_pass`` alone cannot send the path under that context.
+        """
+        passed = self.passed
+        if self.sent_context is None or self.sent_context == self.context:
+            return passed
+        if _CONTEXT.fullmatch(self.sent_context) is None:
+            return None
+        if "$" in passed:
+            return None if self.context else f"{passed}{self.sent_context}$request_uri"
+        if prefix is None or not prefix.startswith(f"{self.context}/"):
+            return None
+        return f"{passed}{self.sent_context}{prefix[len(self.context) :]}"
 
     @property
     def resolving(self) -> tuple[tuple[str, str], ...]:
@@ -136,8 +178,8 @@ def desired(
     *,
     listen_port: int | None = None,
     resolver: str | None = None,
-    read_timeout_s: int = 3600,
-    send_timeout_s: int = 3600,
+    read_timeout_s: int | None = None,
+    send_timeout_s: int | None = None,
     forwarded_for: str | None = None,
     forwarded_proto: str | None = None,
     keep_upstream: bool = False,
@@ -151,8 +193,9 @@ def desired(
         fragment: absolute path of the managed file.
         listen_port: port on which nginx receives the requests, where it is not the port of ``url``.
         resolver: address of a name server, with or without port.
-        read_timeout_s: seconds without a byte from SteVe after which nginx may close.
-        send_timeout_s: seconds without progress towards SteVe after which nginx may close.
+        read_timeout_s: seconds without a byte from SteVe after which nginx may close; None: ``TIMEOUT_S``, and a
+            location that is there may have any that is longer than SteVe's pings are apart.
+        send_timeout_s: seconds without progress towards SteVe after which nginx may close; None likewise.
         forwarded_for: value of X-Forwarded-For: words and variables of nginx; None: nginx's own, nothing is compared.
         forwarded_proto: value of X-Forwarded-Proto: ``http``, ``https`` or a variable; None likewise.
         keep_upstream: keep the upstream of a location that is there for SteVe already.
@@ -179,7 +222,7 @@ def desired(
     if site is not None:
         _check_site(site, tls_here=urlsplit(url).scheme == "wss" and listen_port is None)
     for option, value in (("read_timeout", read_timeout_s), ("send_timeout", send_timeout_s)):
-        if not 1 <= value <= 31536000:
+        if value is not None and not 1 <= value <= 31536000:
             raise InputError(option, f"{value} s is not between a second and a year", "Give seconds, e.g. 3600.")
     if listen_port is not None and not 1 <= listen_port <= 65535:
         raise InputError("listen_port", f"{listen_port} is no TCP port", "Give a port from 1 to 65535.")
@@ -195,6 +238,7 @@ def desired(
             f"{shown(forwarded_proto) or 'nothing'} is neither http nor https nor a variable",
             "Give $scheme, $http_x_forwarded_proto or https.",
         )
+    enough = PING_INTERVAL_S + PING_MARGIN_S
     return Desired(
         name=name.lower(),
         port=listen_port or port,
@@ -203,9 +247,11 @@ def desired(
         host=host,
         upstream_port=upstream_port,
         resolver=resolver,
-        read_timeout_s=read_timeout_s,
-        send_timeout_s=send_timeout_s,
+        read_timeout_s=TIMEOUT_S if read_timeout_s is None else read_timeout_s,
+        send_timeout_s=TIMEOUT_S if send_timeout_s is None else send_timeout_s,
         fragment=fragment,
+        read_least_s=enough if read_timeout_s is None else read_timeout_s,
+        send_least_s=enough if send_timeout_s is None else send_timeout_s,
         public_tls=urlsplit(url).scheme == "wss",
         forwarded_for=forwarded_for,
         forwarded_proto=forwarded_proto,
@@ -268,7 +314,7 @@ def _split(option: str, url: str, schemes: tuple[str, ...], ports: Mapping[str, 
 
 def render(wanted: Desired) -> bytes:
     """The fragment, byte for byte."""
-    return f"{MARK}\n{_location(wanted)}".encode("ascii")
+    return f"{MARK}\n{_location(wanted)}".encode("utf-8", "surrogateescape")
 
 
 def render_site(wanted: Desired, site: Site, addresses: Sequence[str]) -> bytes:
@@ -290,9 +336,9 @@ def render_site(wanted: Desired, site: Site, addresses: Sequence[str]) -> bytes:
 
 def _location(wanted: Desired) -> str:
     lines = [
+        *wanted.guards,
         *(f"{name} {rest};" for name, rest in wanted.resolving),
-        # No path behind the port: nginx then passes the request's own path on, with or without a variable.
-        f"proxy_pass {wanted.target};",
+        f"proxy_pass {wanted.target(wanted.prefix)};",
         "proxy_http_version 1.1;",
         "proxy_set_header Upgrade $http_upgrade;",
         'proxy_set_header Connection "upgrade";',

@@ -308,6 +308,7 @@ def transact(
     changes: Sequence[Change],
     apply: Callable[[], None],
     prove: Callable[[], None] | None = None,
+    hold: bool = False,
 ) -> None:
     """Write files in their order, make the service load them, prove the effect; or leave everything as it was.
 
@@ -316,6 +317,7 @@ def transact(
         changes: what to write; what is included stands before who includes it.
         apply: makes the service load the files; raises SteveError in the service's own words.
         prove: raises SteveError when the effect is not there.
+        hold: leave the journal, so that ``recover`` can still take everything back, until somebody ends it.
 
     Raises:
         TransactionError: something failed and the previous state is back; or could not be brought back, which it says.
@@ -340,7 +342,8 @@ def transact(
             prove()
     except Exception as error:  # whatever failed, the files go back
         _undo(journal, changes, apply if applied else None, error)
-    journal.end()
+    if not hold:
+        journal.end()
 
 
 def _undo(journal: Journal, changes: Sequence[Change], apply: Callable[[], None] | None, cause: Exception) -> None:

@@ -157,6 +157,12 @@ verdicts:
   returned: when state is compared
   type: dict
   sample: {"steve-a": {"ok": true, "safe": true, "reason": "1 cured, 0 still there, 0 new"}}
+take_back:
+  description: For each host of O(hosts) the repairs of O(repairs) that should be taken back, because they cured nothing
+    of what they were to cure or something is new, or open, where they act.
+  returned: when state is compared
+  type: dict
+  sample: {"steve-a": ["nginx_websocket"]}
 plan:
   description: What would be repaired and what others must do, see C(docs/schema/plan.json).
   returned: when state is planned

@@ -11,6 +11,9 @@ from typing import Any
 
 Key = tuple[str, str, str, str]
 ANSWERED = ("pass", "warn", "fail")
+#: What can be taken back after the second diagnosis, and the hops that it changes.
+_NGINX = "nginx_websocket"
+_NGINX_HOPS = ("proxy", "public")
 #: A charge box that could not connect before the repair cannot have connected a moment after it.
 _WAITS_FOR_CHARGER = "never-connected"
 
@@ -52,7 +55,8 @@ def compare(
     ``before`` is only gone when its host was reached in ``after`` and the question was answered there. A finding is
     ``uncovered`` when its question had no answer in ``before``, because something else hid it; it is no damage of the
     repair. ``waiting`` are charge boxes that could not have connected before the repair, and that have not connected
-    since.
+    since. ``dimmed`` are questions that were answered well at a hop which a repair has changed, and have no answer
+    there any more, although nothing is found that would explain it: no finding is no proof then.
     """
     old, new = _parts(before), _parts(after)
     answered = {(check["host"], check["id"]) for check in after["checks"] if check["status"] in ANSWERED}
@@ -84,7 +88,34 @@ def compare(
         "waiting": _told(waiting, new),
         "new": _told([key for key in added if key not in hidden], new),
         "unanswered": _told(unanswered, old),
+        "dimmed": _dimmed(before, after, repairs or {}, [key[::2] for key in still], {key[0] for key in added}),
     }  # fmt: skip
+
+
+def _dimmed(
+    before: dict[str, Any], after: dict[str, Any], repairs: Mapping[str, Mapping[str, Any]],
+    still: Iterable[tuple[str, str]], added: set[str],
+) -> list[dict[str, Any]]:
+    """What a finding may explain is left out.
+
+    Args:
+        still: host and hop of the findings that stand.
+        added: hosts with a finding that did not stand before.
+    """
+
+    def answers(document: dict[str, Any], status: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+        return {
+            (check["host"], check["id"], check["hop"]): check for check in document["checks"]
+            if check["status"] == status and check["hop"] in _NGINX_HOPS and check["vantage"] in (None, "host")
+        }  # fmt: skip
+
+    passed = answers(before, "pass")
+    return [
+        {"host": host, "id": id, "hop": hop, "charge_boxes": {"count": 0, "ids": []}, "message": str(check["reason"])}
+        for (host, id, hop), check in answers(after, "unknown").items()
+        if (host, id, hop) in passed and (host, hop) not in still and host not in added
+        and _NGINX in (repairs.get(host, {}).get("done") or [])
+    ]
 
 
 def _repaired(repairs: Mapping[str, Mapping[str, Any]], plan: Mapping[str, Any]) -> set[Key]:
@@ -117,7 +148,7 @@ def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | N
     mine = {kind: [item for item in items if host in (None, item["host"])] for kind, items in result.items()}
     bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
     standing = [item for item in (*mine["still"], *mine["uncovered"]) if item["severity"] in bad]
-    safe = not any(mine[kind] for kind in ("failed", "no_effect", "new", "unanswered", "lost"))
+    safe = not any(mine[kind] for kind in ("failed", "no_effect", "new", "unanswered", "dimmed", "lost"))
     words = [f"{len(mine['gone'])} cured", f"{len(mine['still'])} still there", f"{len(mine['new'])} new"]
     words += [f"{len(mine[kind])} {kind}" for kind in ("uncovered", "waiting") if mine[kind]]
     if mine["failed"]:
@@ -128,7 +159,26 @@ def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | N
         words.append(f"{_count([*mine['lost'], *mine['away']], 'host')} not reached")
     if mine["unanswered"]:
         words.append(f"{len(mine['unanswered'])} not answered")
+    if mine["dimmed"]:
+        words.append(f"{_count(mine['dimmed'], 'question')} answered before and not any more")
     return {"ok": safe and not standing and not mine["away"], "safe": safe, "reason": ", ".join(words)}
+
+
+def take_back(
+    result: Mapping[str, list[dict[str, Any]]], repairs: Mapping[str, Mapping[str, Any]], host: str
+) -> list[str]:
+    """The repairs of a host that the second diagnosis speaks against, of those that can be taken back.
+
+    Something is new, or open, where the repair acts; or it cured nothing of what it was to cure.
+    """
+    if _NGINX not in (repairs.get(host, {}).get("done") or []):
+        return []
+    mine = {kind: [item for item in items if item["host"] == host] for kind, items in result.items()}
+    harm = mine["dimmed"] or [item for item in (*mine["new"], *mine["unanswered"]) if item["hop"] in _NGINX_HOPS]
+    useless, cured = (
+        [item for item in mine[kind] if item["remedy"]["by"] == _NGINX] for kind in ("no_effect", "gone")
+    )  # fmt: skip
+    return [_NGINX] if harm or (useless and not cured) else []
 
 
 def _count(items: list[dict[str, Any]], name: str) -> str:

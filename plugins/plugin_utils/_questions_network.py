@@ -21,7 +21,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._handshake import 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils._answer import Answer, Question
 from ansible_collections.chargeops.steve.plugins.plugin_utils._catalogue import Entry
-from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_nginx import evidence_for
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_nginx import evidence_for, refusing
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import STAGES, HostView, Probe
 
 #: The stage at which each finding of the endpoint shows.
@@ -72,6 +72,9 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
     stage = STAGES.index(_STAGE_OF[entry.id])
     if (entry.id in _ONLY_TLS and not probe.is_tls) or (entry.id in _ONLY_PLAIN and probe.is_tls):
         return Answer("skipped", "the URL is " + ("wss" if probe.is_tls else "plain ws"), hop=hop, vantage=vantage)
+    kept_out = _kept_out(entry.id, probe, view)
+    if kept_out is not None:
+        return Answer("unknown", kept_out, hop=hop, vantage=vantage)
     if probe.endpoint.get("finding") == entry.id:
         between = _between(entry.id, probe, view)
         hints = (*_url_hints(entry.id, probe), *_bindings(entry.id, probe, view))
@@ -94,6 +97,19 @@ def _endpoint_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:
         reason = open_between(candidates, probe.endpoint.get("evidence"))
         return Answer("unknown", reason, hop=hop, vantage=vantage, candidates=tuple(candidates))
     return Answer("unknown", "the connection did not get this far", hop=hop, vantage=vantage)
+
+
+def _kept_out(id: str, probe: Probe, view: HostView) -> str | None:
+    """Why a 403 is no missing route: this host's nginx lets some through and others not. None where it may be one."""
+    items = probe.endpoint.get("evidence") or [{}]
+    forbidden = probe.endpoint.get("finding") == "proxy-no-route" == id and items[0].get("status") == 403
+    rule = refusing(view) if forbidden and probe.hop != "direct" else None
+    if rule is None:
+        return None
+    return (
+        f"the answer is 403, and this host's nginx decides who may come through ({rule}). Whether the chargers "
+        "may shows only from their network: give steve_vantage_hosts a host there"
+    )
 
 
 def _gate_answer(entry: Entry, probe: Probe, view: HostView) -> Answer:

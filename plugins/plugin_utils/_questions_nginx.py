@@ -50,6 +50,14 @@ def evidence_for(id: str, view: HostView) -> tuple[dict[str, str], ...]:
     return _told([*_lines_for(id, data, view), *_not_sure(data)])
 
 
+def refusing(view: HostView) -> str | None:
+    """What in nginx's files answers 403 to some and lets others through, None where nothing does or nobody knows."""
+    data = _data(view)
+    if data is None or "running" not in data or _of_another(data) or not data.get("may_refuse"):
+        return None
+    return cited(data["may_refuse"][0])
+
+
 def _lines_for(id: str, data: dict[str, Any], view: HostView) -> list[str]:
     forwards = _forwards(data)
     if id in _HEADERS and forwards:

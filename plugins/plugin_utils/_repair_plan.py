@@ -50,8 +50,8 @@ REPAIRS = (
     Repair(
         "nginx_websocket", "nginx",
         "The location of the WebSocket path in nginx's server block for the public URL is put in or corrected: tested "
-        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails. Where it is "
-        "right and nginx only keeps an old address, nginx is reloaded.",
+        "with nginx -t, loaded by a reload, proven through nginx, and taken back if one of these fails or the "
+        "second diagnosis speaks against it. Where it is right and nginx only keeps an old address, nginx is reloaded.",
     ),
 )  # fmt: skip
 #: Who must do what no role can, by ``remedy.by``.

@@ -23,6 +23,7 @@ _KINDS = (
     ("waiting", "waiting", "ok"),
     ("new", "new", "fail"),
     ("unanswered", "no answer", "warn"),
+    ("dimmed", "no answer", "warn"),
     ("lost", "lost", "fail"),
     ("away", "away", "warn"),
 )

@@ -31,6 +31,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_location im
     Settings,
     ensure,
     prover,
+    settle,
 )
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_plan import REHEARSAL_PREFIX, Target
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import find_location, select_server
@@ -233,6 +234,31 @@ def test_a_variable_and_a_resolver_pass_the_path_on(case: Case) -> None:
     assert case.steve.requests[-1][0][1] == "/steve/websocket/CentralSystemService/CP1"
 
 
+@pytest.mark.parametrize("place", ["/", "/websocket/"])
+def test_a_path_that_is_mapped_to_another_context_stays_mapped(nginx: LocalNginx, steve: Upstream, place: str) -> None:
+    nginx.site(f"location {place} {{ proxy_pass {steve.url}/steve{place}; proxy_read_timeout 60s; }}")
+    nginx.start()
+    case = Case(nginx, steve)
+    url = f"ws://{NAME}:{nginx.port}/websocket/CentralSystemService"
+    assert case.run(url=url, keep_upstream=True)["action"] == ("insert" if place == "/" else "repair")
+    assert status(nginx.port, "/websocket/CentralSystemService/CP%201") == 101
+    assert steve.requests[-1][0][1] == "/steve/websocket/CentralSystemService/CP%201"
+    assert not case.run(url=url, keep_upstream=True)["changed"]
+
+
+def test_whom_the_location_kept_out_stays_out(nginx: LocalNginx, steve: Upstream) -> None:
+    (nginx.directory / "users").write_text("nobody:x\n")
+    login = f"auth_basic 'für SteVe'; auth_basic_user_file {nginx.directory}/users;"
+    rules = f"satisfy any; allow 10.8.0.0/16; deny all; {login}"
+    nginx.site(f"location /steve/ {{ {rules} proxy_pass {steve.url}; }}")
+    nginx.start()
+    assert status(nginx.port) == 401
+    case = Case(nginx, steve)
+    assert case.run(keep_upstream=True)["action"] == "insert"
+    assert status(nginx.port) == 401
+    assert not case.run(keep_upstream=True)["changed"]
+
+
 def test_regular_expressions_in_the_block_do_not_steal_ids(case: Case) -> None:
     case.nginx.site("location ~* \\.(png|jpg)$ { return 404; }")
     case.run()
@@ -380,6 +406,39 @@ def test_a_repair_that_nginx_refuses_leaves_the_location_as_it_was(to_repair: Ca
     files = {str(to_repair.nginx.sites / "site.conf"), str(to_repair.nginx.directory / "limits.inc")}
     now = to_repair.nginx.snapshot()
     assert {path: now[path] for path in files} == {path: before[path] for path in files}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_change_that_is_held_is_kept_or_taken_back(any_change: Case, keep: bool) -> None:
+    case = any_change
+    before = case.nginx.snapshot()
+    held = replace(case.settings, hold=True)
+    assert ensure(case.wanted(**case.options), held, False)["changed"]
+    after = case.nginx.snapshot()
+    assert status(case.nginx.port) == 101 and os.listdir(case.state)
+    told = settle(case.wanted(**case.options), held, True, keep)
+    assert told["changed"] is not keep and case.nginx.snapshot() == after
+    done = settle(case.wanted(**case.options), held, False, keep)
+    assert {**done, "diff": []} == told
+    assert done["action"] == ("confirm" if keep else "restore")
+    assert bool(done["recovered"]) is not keep
+    contents = {path: row[0] for path, row in case.nginx.snapshot().items()}
+    assert contents == {path: row[0] for path, row in (after if keep else before).items()}
+    assert status(case.nginx.port) == (101 if keep else case.before)
+    assert not os.path.exists(case.state)
+    assert settle(case.wanted(**case.options), held, False, keep)["action"] == "none"
+
+
+def test_a_held_change_that_somebody_changed_since_is_left_to_him(case: Case) -> None:
+    held = replace(case.settings, hold=True)
+    ensure(case.wanted(), held, False)
+    site = case.nginx.sites / "site.conf"
+    site.write_bytes(site.read_bytes() + b"# mine\n")
+    with pytest.raises(SteveError) as caught:
+        settle(case.wanted(), held, False, keep=False)
+    assert "somebody else has changed the file since" in caught.value.sentence()
+    assert site.read_bytes().endswith(b"# mine\n")
+    assert status(case.nginx.port) == 101
 
 
 def test_what_nginx_refuses_is_told_in_its_words_and_no_file_was_touched(case: Case) -> None:

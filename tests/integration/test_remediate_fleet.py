@@ -201,8 +201,41 @@ def test_a_repair_that_was_killed_before_its_reload_is_finished_by_the_next_run(
         assert run.code == 0, run.output
         ocpp = UPGRADE.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n")
         assert status(nginx.port, "/steve/websocket/CentralSystemService/CP-1", ocpp) == 101, run.output
+        assert run.recap["site"]["changed"] == 1, run.output
         assert not os.path.exists(state)
         again = playbook("remediate", inventory, extra={"diagnose_timeout": 3, "diagnose_start_deadline": 0})
         assert again.code == 0 and again.recap["site"]["changed"] == 0, again.output
     finally:
         nginx.stop()
+
+
+def test_a_repair_without_effect_is_taken_back_and_that_is_said(
+    steves: tuple[Running, Running], tmp_path: Path
+) -> None:
+    new, _old = steves
+    nginx, elsewhere = LocalNginx(tmp_path / "etc"), LocalNginx(tmp_path / "elsewhere")
+    site = nginx.site("location / { return 404; }")
+    elsewhere.site("location / { return 404; }")
+    before = site.read_bytes()
+    for one in (nginx, elsewhere):
+        one.start()
+    try:
+        fragment, state = str(nginx.directory / "steve-websocket.conf"), str(tmp_path / "state")
+        mine = host(new.url, "CP-1") | {
+            "steve_public_ws_url": f"ws://{NAME}:{nginx.port}/steve/websocket/CentralSystemService",
+            "steve_nginx_command": list(nginx.command), "diagnose_nginx_conf": str(nginx.conf),
+            "nginx_websocket_conf": str(nginx.conf), "nginx_websocket_fragment": fragment,
+            "nginx_websocket_state_dir": state,
+            # Nothing proves the change before the second diagnosis.
+            "nginx_websocket_prove_charge_box_id": "",
+            "nginx_websocket_upstream": f"http://127.0.0.1:{elsewhere.port}",
+        }  # fmt: skip
+        inventory = {"all": {"children": {"steve": {"hosts": {"site": mine}}}}}
+        run = playbook("remediate", inventory, extra={"diagnose_timeout": 3, "diagnose_start_deadline": 0})
+        assert run.code != 0 and "1 finding repaired without effect" in run.output, run.output
+        assert f"nginx has its previous files back ({fragment}, {site})" in " ".join(run.output.split()), run.output
+        assert site.read_bytes() == before and not os.path.exists(fragment) and not os.path.exists(state)
+        assert run.recap["site"]["failed"] == 1
+    finally:
+        nginx.stop()
+        elsewhere.stop()

@@ -123,7 +123,7 @@ def test_the_difference_and_the_place_are_told() -> None:
     assert (decided.file, decided.line) == (MAIN, 6)
     assert decided.notes[0] == (
         f"The location at {MAIN}:6 (location /steve/websocket/) differed: the header Connection is close ({MAIN}:10) "
-        f'instead of "upgrade"; proxy_read_timeout is 60s ({MAIN}:12), less than 3600s.'
+        f'instead of "upgrade"; proxy_read_timeout is 60s ({MAIN}:12), less than 960s.'
     )
     assert "until they reconnect" in decided.notes[1]
     (diff,) = diffs(decided.changes)

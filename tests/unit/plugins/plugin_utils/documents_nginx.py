@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.chargeops.steve.plugins.module_utils._nginx_access import refusers
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_checks import problems
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import load
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_forward import forwards, parse_version
@@ -70,9 +71,11 @@ def nginx(
     data["problems"] = [one.to_dict() for one in problems(config)]
     data["running"] = running() if run is None else run
     data["upstream_now"] = now
+    data["may_refuse"] = []
     selection = select_server(config, NAME, 80)
     if selection.server is not None and data["location"] is not None:
         request = scope(config, selection.server, NAME, 80, path)
+        data["may_refuse"] = refusers(request)
         data["location"]["forwards"] = forwards(request, parse_version(data["running"]["version"]))
     return {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}
 

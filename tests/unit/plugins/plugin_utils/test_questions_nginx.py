@@ -373,6 +373,53 @@ def test_a_missing_route_and_a_login_wall_cite_server_and_location() -> None:
     assert f"{MAIN}:6: auth_request /auth" in evidence(judged(part, [probe(), wall]), "proxy-login-wall")
 
 
+def answered(status: int, hop: str = "proxy") -> dict[str, Any]:
+    """A probe that a stranger answered with this status."""
+    shown = {"request": "GET /", "status": status, "headers": {}, "body": "", "note": ""}
+    return probe(hop, endpoint={**broken("proxy-no-route", "path"), "evidence": [shown]}, rows=[])
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ([location("allow 10.8.0.0/16;", "deny all;", *GOOD)], f"{MAIN}:7: deny all"),
+        (["deny 10.0.0.0/8;\n", location(*GOOD)], f"{MAIN}:5: deny 10.0.0.0/8"),
+        ([location("auth_request /auth;", *GOOD)], "auth_request /auth"),
+        ([location("if ($ssl_client_verify != SUCCESS) { return 403; }", *GOOD)], "if ($ssl_client_verify != SUCCESS)"),
+        (["if ($ssl_client_verify != SUCCESS) { return 403; }\n", location(*GOOD)], "if ($ssl_client_verify"),
+        ([location("access_by_lua_file x.lua;", *GOOD)], "access_by_lua_file x.lua"),
+    ],
+)
+@pytest.mark.parametrize("hop", ["proxy", "public"])
+def test_a_403_of_an_nginx_that_keeps_some_out_is_no_missing_route(parts: list[str], told: str, hop: str) -> None:
+    found = judged(nginx(*parts), [probe(), answered(403, hop)])
+    assert findings(found) == []
+    status, reason = check(found, "proxy-no-route", hop)
+    assert status == "unknown"
+    assert told in reason
+    assert "steve_vantage_hosts" in reason
+
+
+@pytest.mark.parametrize(
+    ("status", "parts"),
+    [
+        (404, [location("allow 10.8.0.0/16;", "deny all;", *GOOD)]),
+        (403, [location("return 403;", path="/")]),
+        (403, [location("allow all;", "auth_request off;", *GOOD)]),
+        (403, [location("if ($http_upgrade != websocket) { return 403; }", *GOOD)]),
+        (403, [location("root /srv;", path="/"), location("deny all;", path="/admin/")]),
+    ],
+)
+def test_a_status_that_no_rule_explains_is_a_missing_route(status: int, parts: list[str]) -> None:
+    found = judged(nginx(*parts), [probe(), answered(status)])
+    assert findings(found) == [("proxy-no-route", "fail")]
+
+
+def test_a_403_of_an_nginx_whose_files_were_not_read_is_a_missing_route() -> None:
+    found = judged(unknown("no rights"), [probe(), answered(403)])
+    assert ("proxy-no-route", "fail") in findings(found)
+
+
 def test_buffering_is_never_a_fault() -> None:
     assert findings(judged(nginx(location(*GOOD, "proxy_buffering on;")))) == []
 

@@ -13,7 +13,7 @@ from ansible_collections.chargeops.steve.plugins.module_utils._nginx_conf import
 from ansible_collections.chargeops.steve.plugins.module_utils._nginx_view import describe
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _catalogue, _repair_plan, _terminal_repairs
 from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import analyse
-from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
+from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, take_back, verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._repair_plan import Inventory
 
 from tests.unit.nginx_configs import MAIN, http, source
@@ -179,6 +179,32 @@ def test_a_repair_without_effect_is_no_success_whatever_counts() -> None:
     }  # fmt: skip
     standing = verdict(compare(BEFORE, BEFORE), "fail")
     assert not standing["ok"] and standing["safe"]
+
+
+def test_a_repair_of_nginx_is_taken_back_when_it_cured_nothing_or_did_harm() -> None:
+    def back(before: dict[str, Any], after: dict[str, Any], done: Any = DONE, made: Any = None) -> list[str]:
+        return take_back(compare(before, after, done, made or plan(ill())), done, "steve-a")
+
+    assert back(BEFORE, BEFORE) == ["nginx_websocket"]
+    assert back(BEFORE, CLEAN) == back(CLEAN, CLEAN) == []
+    assert back(CLEAN, BEFORE, made={"hosts": []}) == ["nginx_websocket"]
+    other = {"steve-a": {"done": ["app_env"], "failed": []}}
+    assert back(BEFORE, BEFORE, other) == back(BEFORE, BEFORE, FAILED) == back(BEFORE, BEFORE, {}) == []
+    direct = observation(probes=[probe(endpoint=broken("tcp-refused", "connect"), rows=[]), probe("proxy")])
+    assert back(CLEAN, analyse([direct], ["steve-a"], RUN)) == []
+
+
+def test_a_question_that_nginx_answered_well_before_its_repair_must_be_answered_after_it() -> None:
+    wrong = {"verdict": "wrong", "finding": None, "stage": "path", "candidates": ["wrong-path"], "evidence": []}
+    after = analyse([observation(probes=[probe(), probe("proxy", endpoint=wrong, rows=[])])], ["steve-a"], RUN)
+    assert after["findings"] == []
+    result = compare(CLEAN, after, DONE)
+    judged = verdict(result, "never")
+    assert not judged["ok"] and not judged["safe"] and "answered before and not any more" in judged["reason"]
+    assert take_back(result, DONE, "steve-a") == ["nginx_websocket"]
+    assert "wrong-path (proxy hop)" in _terminal_repairs.render_comparison(result)
+    # Without a repair there it is no harm of one.
+    assert verdict(compare(CLEAN, after), "never")["safe"]
 
 
 def test_a_failed_repair_is_told_in_its_own_words() -> None:
