@@ -96,6 +96,60 @@ def test_a_line_that_compose_cannot_read_is_shown_nowhere(docker: FakeDocker, st
     assert docker.state["generation"] == 1
 
 
+# -- the project that runs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deployed(docker: FakeDocker) -> FakeDocker:
+    """A project that was started under a name, with two compose files and an env file that its directory does not tell."""
+    names = ["docker-compose.yml", "prod.yml"]
+    for name in (*names, "prod.env"):
+        (docker.project / name).write_text("")
+    docker.becomes(labels={
+        "com.docker.compose.project": "prod",
+        "com.docker.compose.project.config_files": ",".join(str(docker.project / name) for name in names),
+        "com.docker.compose.project.environment_file": str(docker.project / "prod.env"),
+    })  # fmt: skip
+    return docker
+
+
+def test_the_project_that_runs_is_the_one_that_is_recreated(deployed: FakeDocker, steve: Running) -> None:
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True, steve_start_deadline=30)
+    assert done.code == 0, done.output
+    assert deployed.state["generation"] == 2
+    asked = [words for words in deployed.state["asked"] if "version" not in words and words[-1] != "version"]
+    place = str(deployed.project)
+    ups = [words for words in asked if "up" in words]
+    assert len(ups) == 2
+    for words in asked:
+        at = words[words.index("--project-directory") + 1]
+        assert words[words.index("--project-name") + 1] == "prod", words
+        found = [words[number + 1] for number, word in enumerate(words) if word in ("--file", "--env-file")]
+        assert found == [f"{at}/docker-compose.yml", f"{at}/prod.yml", f"{at}/prod.env"], words
+        assert at == place or words not in ups
+
+
+@pytest.mark.parametrize(("options", "named"), [
+    ({"steve_compose_files": ["docker-compose.yml"]}, "steve_compose_files is docker-compose.yml"),
+    ({"steve_compose_env_files": ["other.env"]}, "steve_compose_env_files is other.env"),
+])  # fmt: skip
+def test_options_that_lead_to_another_project_are_refused(
+    deployed: FakeDocker, steve: Running, options: dict[str, Any], named: str
+) -> None:
+    for mode in ([], ["--check"]):
+        done = run(deployed, steve.url, *mode, app_env_keys={"NEW": "1"}, steve_allow_restart=True, **options)
+        assert done.code != 0
+        assert named in done.output and "prod" in done.output and "Nothing was changed" in done.output, done.output
+    assert deployed.env_file.read_text() == OLD and deployed.state["generation"] == 1
+
+
+def test_a_compose_file_that_is_gone_is_named(deployed: FakeDocker, steve: Running) -> None:
+    (deployed.project / "prod.yml").unlink()
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True)
+    assert done.code != 0 and deployed.env_file.read_text() == OLD
+    assert "prod.yml, which is gone" in done.output and "Nothing was changed" in done.output, done.output
+
+
 # -- what an interrupted run left ------------------------------------------------------------------------------------
 
 
