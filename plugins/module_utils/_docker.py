@@ -286,6 +286,9 @@ class Project:
             "interpolated": self._interpolated(arguments, app) if files_command else [],
             "sourced": _env_reach.is_sourced(command),
             "credentials": _env_reach.credentials(command, running, given),
+            "credentials_changed": _env_reach.changed_credentials(
+                (command, running), (files_command or command, {**image, **plain}), given
+            ),
             "db_password_shipped": _env_reach.db_password_is_shipped(_compose.environment(database or {})),
             "config_hash": self._hashes(arguments, container, app),
         }

@@ -270,7 +270,8 @@ parts:
       made of by its containers' labels (C(name), C(directory), C(files), C(env_files)), with the files that are gone
       (C(missing)) and the options that lead to another project (C(differs)).
     - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
-      of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
+      of the credentials in the container whether they are the given or the shipped ones, and which of them a recreated
+      container would be given another value of (C(credentials_changed)); values stay on the host.
     - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
       SteVe, docker and data base, the memory, and how many processes of the container were killed for memory.
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,42 @@ def test_a_line_that_compose_cannot_read_is_shown_nowhere(docker: FakeDocker, st
     assert "docker compose refuses the project's files" in done.output, done.output
     assert "nightingale" not in done.output
     assert docker.state["generation"] == 1
+
+
+# -- what SteVe will ignore ------------------------------------------------------------------------------------------
+
+
+def test_a_password_that_the_operator_changed_is_announced_and_no_harm_of_the_repair(
+    docker: FakeDocker, steve: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.env_file.write_text(OLD.replace("1234", "nightingale"))
+    monkeypatch.setenv("PATH", f"{docker.programs}:{os.environ['PATH']}")
+    variables = {
+        "steve_project_dir": str(docker.project), "steve_url": steve.url, "steve_admin_password": "1234",
+        "app_env_reload_nginx": "false", "steve_start_deadline": 30, "steve_allow_restart": True,
+    }  # fmt: skip
+    inventory = {"all": {"children": {"steve": {"hosts": {"one": local_host(**variables)}}}}}
+    extra = {"diagnose_timeout": 3, "diagnose_nginx_conf": "/nonexistent"}
+    announced = "SteVe 3.14.1 will ignore AUTH_PASSWORD"
+    predicted = playbook("remediate", inventory, "--check", extra=extra)
+    assert docker.state["generation"] == 1 and "env-not-applied" in predicted.ids(), predicted.output
+    done = playbook("remediate", inventory, extra=extra)
+    assert docker.state["generation"] == 2, done.output
+    for one in (predicted, done):
+        assert "nightingale" not in one.output
+        plan, _acted, rest = one.output.partition("Look what the app container was made of")
+        assert announced in plan and announced in rest, one.output
+    # A warning, as it is for every other run; nobody is told that the repair did harm.
+    assert done.code == 0 and done.ids() == ["env-not-effective"], done.output
+    assert re.search(r"announced +one +env-not-effective", done.output), done.output
+
+
+def test_a_password_that_steve_already_accepts_is_not_announced(tmp_path: Path, steve: Running) -> None:
+    docker = FakeDocker(tmp_path, steve.port, OLD.replace("1234", "older"))
+    docker.env_file.write_text(OLD)
+    done = run(docker, steve.url, "--check", steve_admin_password="1234", steve_allow_restart=True)
+    assert done.code == 0 and "The app container is recreated" in done.output, done.output
+    assert "will ignore" not in done.output
 
 
 # -- the project that runs -------------------------------------------------------------------------------------------
