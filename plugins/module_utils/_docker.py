@@ -211,7 +211,7 @@ class Project:
     # -- compose -------------------------------------------------------------------------------------------------
 
     def _project_arguments(self, container: dict[str, Any]) -> list[str]:
-        """The project's directory and the options that make compose read the same project as the one the container was created from.
+        """The project's directory, and the options that make compose read the project the container was created from.
 
         The directory and files of the labels win over a given directory that is only another name of it (a symbolic
         link, a copy that a deployment replaced); given files win over those of the labels.

@@ -59,8 +59,8 @@ options:
   project_dir:
     description:
       - Directory of the docker compose project that reads the file. With it C(docker compose config) is asked.
-      - It needs no running engine and no right to use one. Where there is no compose, that is a warning, and
-        RV(checked) is V(none).
+      - It needs no running engine and no right to use one. Where there is no compose, or the compose files name the env
+        file by an absolute path, that is a warning, and RV(checked) is V(none).
     type: path
   project_name:
     description: Name of the compose project. By default compose derives it.

@@ -45,8 +45,9 @@ def compare(
     """Findings that are gone, still there, uncovered, waited for, and new, by host, id, hop and charge box.
 
     ``repairs`` is what was tried: host → ``done`` (roles and modules that ended well), ``failed`` (``by`` and ``text``
-    of those that did not) and ``announced`` (ids of findings that a repair said would come); ``plan`` says which findings they were to answer. A failure becomes an item of
-    ``failed``; a finding that stands although the repair for it ended well becomes one of ``no_effect`` too.
+    of those that did not) and ``announced`` (ids of findings that a repair said would come); ``plan`` says which
+    findings they were to answer. A failure becomes an item of ``failed``; a finding that stands although the repair for
+    it ended well becomes one of ``no_effect`` too.
 
     Also the hosts that were not reached in ``after``: ``lost`` when they were before, else ``away``. A finding of
     ``before`` is only gone when its host was reached in ``after`` and the question was answered there. A finding is
@@ -114,8 +115,9 @@ def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | N
     """Whether all is well after a repair, and whether it did no harm, for all hosts or for one.
 
     Not ``ok``: a repair failed or had no effect, something is new or was not answered, or a finding stands that stood,
-    was hidden or was announced before and counts by ``fail_on``, or a host is not reached. Not ``safe``: the same except for findings
-    that merely stand and hosts that were not reached before either; no further host should be touched then.
+    was hidden or was announced before and counts by ``fail_on``, or a host is not reached. Not ``safe``: the same
+    except for findings that merely stand and hosts that were not reached before either; no further host should be
+    touched then.
     """
     mine = {kind: [item for item in items if host in (None, item["host"])] for kind, items in result.items()}
     bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]

@@ -138,7 +138,7 @@ def test_a_password_that_steve_already_accepts_is_not_announced(tmp_path: Path, 
 
 @pytest.fixture
 def deployed(docker: FakeDocker) -> FakeDocker:
-    """A project that was started under a name, with two compose files and an env file that its directory does not tell."""
+    """A project that was started with a name, two compose files and an env file that its directory does not tell."""
     names = ["docker-compose.yml", "prod.yml"]
     for name in (*names, "prod.env"):
         (docker.project / name).write_text("")

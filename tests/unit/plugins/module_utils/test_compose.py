@@ -304,7 +304,7 @@ def test_an_inactive_profile_does_not_hide_the_service() -> None:
 # -- what the project was made of ------------------------------------------------------------------------------------
 
 
-def made(tmp_path: Path, labels: dict[str, str], *, name: str | None = None, listed: str = "", **options: Any) -> Project:
+def made(tmp_path: Path, labels: dict[str, str], *, name: str | None = None, listed: str = "") -> Project:
     """A project in a directory with ``docker-compose.yml``, ``prod.yml`` and ``prod.env``; its container's labels."""
     for file in ("docker-compose.yml", "prod.yml", "prod.env"):
         (tmp_path / file).write_text("")
@@ -322,7 +322,7 @@ def made(tmp_path: Path, labels: dict[str, str], *, name: str | None = None, lis
             return super().__call__(argv, timeout, directory=directory)
 
     run = Docker(ps="abc\n", inspect=json.dumps([item])) if labels.get("gone") != "yes" else Docker(ps="")
-    found = Project(str(tmp_path), name, [], deadline=100.0, clock=lambda: 0.0, run=run, **options)
+    found = Project(str(tmp_path), name, [], deadline=100.0, clock=lambda: 0.0, run=run)
     found.load()
     return found
 

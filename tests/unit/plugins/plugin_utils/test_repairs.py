@@ -14,7 +14,15 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._analyse import an
 from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import compare, verdict
 from ansible_collections.chargeops.steve.plugins.plugin_utils._repair_plan import Inventory
 
-from tests.unit.plugins.plugin_utils.documents import broken, environment, observation, probe, registered_box, row, unknown
+from tests.unit.plugins.plugin_utils.documents import (
+    broken,
+    environment,
+    observation,
+    probe,
+    registered_box,
+    row,
+    unknown,
+)
 from tests.unit.test_documents import check
 
 RUN = "20261123T010203Z-7f3a"
