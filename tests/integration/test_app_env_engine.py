@@ -289,6 +289,23 @@ def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDo
     assert docker.env_file.read_text() == OLD == docker.state["runs_with"]
 
 
+@pytest.mark.parametrize("ends", [False, True], ids=["runs", "undone"])
+def test_an_nginx_that_is_not_reloaded_is_not_passed_over(docker: FakeDocker, steve: Running, ends: bool) -> None:
+    docker.becomes(ends_with="NEW=1" if ends else "")
+    nginx = docker.programs / "nginx"
+    words = 'nginx: [emerg] unknown directive "x" in /etc/nginx/nginx.conf:3'
+    nginx.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, app_env_reload_nginx=True, app_env_backup=True, **ENDS)
+    assert (done.code != 0) is ends
+    told = done.output.rpartition("TASK" if ends else "Tell why nginx is not reloaded")[2]
+    assert "nginx was not reloaded, because nginx -t fails: nginx: [emerg] unknown directive" in told, done.output
+    assert "nginx.conf:3" in told
+    # The copy that was asked for stays, whatever became of the file.
+    (copy,) = docker.project.glob("docker-compose.app.env.*")
+    assert copy.read_text() == OLD and copy.stat().st_mode & 0o777 == 0o600 and str(copy) in done.output
+
+
 # -- SteVe behind TLS ------------------------------------------------------------------------------------------------
 
 
