@@ -85,6 +85,8 @@ if words[0] == "compose":
     end(0)
 if state.get("gone"):
     end(1, state["gone"])
+if words[0] == "ps" and state.get("blind"):
+    end(1, state["blind"])
 if words[0] == "ps":
     print("c0ffee" if "--quiet" in words else "")
 elif words[0] == "inspect":
@@ -149,6 +151,7 @@ class FakeDocker:
 
     def becomes(self, **changes: Any) -> None:
         """From now on: ``refuses`` (compose cannot read a file), ``fails_at_up``, ``dies_at_up``, ``gone`` (its words),
-        ``log`` (the container's), ``ends_with`` (a text of the env file with which the app ends), ``labels`` (further
-        ones of the container). ``asked`` are the calls of compose so far."""
+        ``blind`` (it lists no container, in these words), ``log`` (the container's), ``ends_with`` (a text of the env
+        file with which the app ends), ``labels`` (further ones of the container). ``asked`` are the calls of compose.
+        """
         self._state.write_text(json.dumps(self.state | changes))

@@ -180,6 +180,13 @@ def test_options_that_lead_to_another_project_are_refused(
     assert deployed.env_file.read_text() == OLD and deployed.state["generation"] == 1
 
 
+def test_a_project_that_could_not_be_seen_is_not_recreated(deployed: FakeDocker, steve: Running) -> None:
+    deployed.becomes(blind="Error response from daemon: i/o timeout")
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True)
+    assert done.code != 0 and deployed.env_file.read_text() == OLD and deployed.state["generation"] == 1
+    assert "another project might be started" in done.output and "i/o timeout" in done.output, done.output
+
+
 def test_a_compose_file_that_is_gone_is_named(deployed: FakeDocker, steve: Running) -> None:
     (deployed.project / "prod.yml").unlink()
     done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True)
