@@ -207,12 +207,13 @@ def _inventory(host: object, told: Any) -> _repair_plan.Inventory:
 
 def _repair(host: object, tried: Any) -> dict[str, Any]:
     """What was tried on a host, in the form that the comparison reads."""
-    done, failed = (tried.get(key) or [] for key in ("done", "failed")) if isinstance(tried, dict) else (None, None)
-    if not isinstance(done, list) or not isinstance(failed, list) or not all(
+    keys = ("done", "failed", "announced")
+    done, failed, announced = (tried.get(key) or [] for key in keys) if isinstance(tried, dict) else (None,) * 3
+    if not isinstance(done, list) or not isinstance(failed, list) or not isinstance(announced, list) or not all(
         isinstance(item, dict) and {"by", "text"} <= set(item) for item in failed
     ):
         raise ValueError(
-            f"repairs[{inert(host, 60)}] is not what was tried on a host. Give done (a list of names) and failed (a "
-            "list of dictionaries with by and text)."
+            f"repairs[{inert(host, 60)}] is not what was tried on a host. Give done (a list of names), failed (a "
+            "list of dictionaries with by and text) and announced (a list of ids)."
         )
-    return {"done": [str(name) for name in done], "failed": failed}
+    return {"done": [str(name) for name in done], "failed": failed, "announced": [str(id) for id in announced]}

@@ -11,6 +11,7 @@ json`` (compose v2). Values of environment variables never leave this file; name
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
@@ -76,6 +77,34 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
 def labels(container: dict[str, Any]) -> dict[str, str]:
     """The labels of an inspected container."""
     return {str(key): str(value) for key, value in ((container.get("Config") or {}).get("Labels") or {}).items()}
+
+
+#: What a project without containers was made of.
+NO_SOURCE: dict[str, Any] = {"name": None, "directory": None, "files": [], "env_files": [], "missing": []}
+
+
+def listed(marks: dict[str, str], label: str) -> list[str]:
+    """The names in a label that lists files."""
+    return [item for item in marks.get(label, "").split(",") if item]
+
+
+def source(marks: dict[str, str], directory: str) -> dict[str, Any]:
+    """What a container was made of, by its labels; names of files are absolute.
+
+    Args:
+        marks: the container's labels.
+        directory: the project's directory where they do not name it.
+    """
+    place = marks.get(WORKING_DIR_LABEL) or directory
+    own = os.path.join(place, ".env")
+    env_files = [os.path.join(place, name) for name in listed(marks, ENV_FILES_LABEL)]
+    return {
+        "name": marks.get(PROJECT_LABEL),
+        "directory": place,
+        "files": [os.path.join(place, name) for name in listed(marks, CONFIG_FILES_LABEL)],
+        # The one that compose reads by itself.
+        "env_files": [] if env_files == [own] else env_files,
+    }
 
 
 def service_facts(container: dict[str, Any]) -> dict[str, Any]:

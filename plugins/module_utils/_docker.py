@@ -10,13 +10,18 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Protocol, Sequence
 
 from ansible_collections.chargeops.steve.plugins.module_utils import _command, _compose, _env_reach
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
-Runner = Callable[[Sequence[str], float], _command.Said]
+
+class Runner(Protocol):
+    """Runs a program as ``_command.run`` does."""
+
+    def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> _command.Said:
+        """Run it to its end, in this directory."""
 
 
 class DockerUnavailable(SteveError):
@@ -38,6 +43,8 @@ class Project:
         files: compose files relative to the directory; empty for what the containers' labels or compose say.
         deadline: monotonic time after which nothing more is started.
         standalone: whether compose is the program docker-compose, because docker has no plugin.
+        env_files: files for ``--env-file``, relative to the directory; empty for what the labels or compose say.
+        profiles: profiles that are active.
     """
 
     directory: str
@@ -50,20 +57,22 @@ class Project:
     which: Callable[[str], str | None] = shutil.which
     standalone: bool = False
     containers: list[dict[str, Any]] = field(default_factory=list)
+    env_files: list[str] = field(default_factory=list)
+    profiles: list[str] = field(default_factory=list)
 
-    def _docker(self, *arguments: str) -> str:
+    def _docker(self, *arguments: str, directory: str | None = None) -> str:
         what = f"docker {arguments[0]}"
         try:
-            return self._run(["docker", *arguments], what)
+            return self._run(["docker", *arguments], what, directory)
         except FileNotFoundError as error:
             raise DockerUnavailable("ask docker", what, *_no_client(self.which)) from error
 
-    def _run(self, argv: list[str], what: str) -> str:
+    def _run(self, argv: list[str], what: str, directory: str | None = None) -> str:
         left = min(self.command_timeout, self.deadline - self.clock())
         if left <= 0:
             raise DockerUnavailable("ask docker", what, "no time is left", "Raise the deadline.")
         try:
-            said = self.run(argv, left)
+            said = self.run(argv, left, directory=directory)
         except _command.TimedOut as error:
             raise DockerUnavailable(
                 "ask docker", what, f"no answer in {left:.0f} s", "Look at the docker engine."
@@ -154,42 +163,94 @@ class Project:
         found = self._docker("ps", "--filter", f"publish={port}", "--format", "{{.Names}}").splitlines()
         return [inert(name, 80) for name in found[:10] if name]
 
+    def source(self, service: str) -> dict[str, Any]:
+        """What the project that runs was made of, by its containers' labels, and what the options say otherwise.
+
+        Returns:
+            ``name``, ``directory``, ``files`` and ``env_files`` (absolute) by the service's newest container, or by
+            another one of the project where it has none; None and empty where there is no container. ``missing``:
+            those of these files that are gone. ``differs``: options that lead to another project, each with
+            ``option``, ``given`` and ``runs`` as texts.
+
+        Raises:
+            DockerUnavailable: docker cannot be asked.
+        """
+        mine = [item for item in self.containers if _compose.labels(item).get(_compose.SERVICE_LABEL) == service]
+        candidates = mine or self.containers
+        newest = max(candidates, key=lambda item: str(item.get("Created") or ""), default=None)
+        if newest is None:
+            others = self._names_here() if self.name else []
+            differs = [_differs("project_name", self.name or "", ", ".join(others))] if others else []
+            return {**_compose.NO_SOURCE, "differs": differs}
+        found = _compose.source(_compose.labels(newest), self.directory)
+        names = sorted({_compose.labels(item).get(_compose.PROJECT_LABEL) or "" for item in candidates})
+        differs = [_differs("project_name", "", ", ".join(names))] if len(names) > 1 else []
+        if os.path.realpath(found["directory"]) != os.path.realpath(self.directory):
+            differs.append(_differs("project_dir", self.directory, found["directory"]))
+        if self.files and found["files"] and self._real(self.files) != self._real(found["files"]):
+            differs.append(_differs("compose_files", ", ".join(self.files), ", ".join(found["files"])))
+        # The .env that compose reads by itself need not be named.
+        if self.env_files and self._real(self.env_files) != self._real(found["env_files"] or [".env"]):
+            shown = ", ".join(found["env_files"]) or "none but .env"
+            differs.append(_differs("compose_env_files", ", ".join(self.env_files), shown))
+        missing = [inert(name, 200) for name in (*found["files"], *found["env_files"]) if not os.path.exists(name)]
+        return {**found, "missing": missing, "differs": differs}
+
+    def _real(self, names: Sequence[str]) -> list[str]:
+        return [os.path.realpath(os.path.join(self.directory, name)) for name in names]
+
+    def _names_here(self) -> list[str]:
+        """Names of the compose projects whose containers were made in the directory."""
+        row = f'{{{{.Label "{_compose.PROJECT_LABEL}"}}}}\t{{{{.Label "{_compose.WORKING_DIR_LABEL}"}}}}'
+        label = f"label={_compose.WORKING_DIR_LABEL}"
+        listed = self._docker("ps", "--all", "--no-trunc", "--filter", label, "--format", row)
+        rows = [line.partition("\t") for line in listed.splitlines()]
+        wanted = os.path.realpath(self.directory)
+        return sorted({name for name, _tab, place in rows if name and place and os.path.realpath(place) == wanted})
+
     # -- compose -------------------------------------------------------------------------------------------------
 
     def _project_arguments(self, container: dict[str, Any]) -> list[str]:
-        """The options that make compose read the same project as the one the container was created from.
+        """The project's directory, and the options that make compose read the project the container was created from.
 
         The directory and files of the labels win over a given directory that is only another name of it (a symbolic
         link, a copy that a deployment replaced); given files win over those of the labels.
         """
         marks = _compose.labels(container)
-        arguments = ["--project-directory", marks.get(_compose.WORKING_DIR_LABEL) or self.directory]
+        arguments = [marks.get(_compose.WORKING_DIR_LABEL) or self.directory]
         name = marks.get(_compose.PROJECT_LABEL)
         if name:
             arguments += ["--project-name", name]
-        files = self.files or [item for item in marks.get(_compose.CONFIG_FILES_LABEL, "").split(",") if item]
-        for item in files:
-            arguments += ["--file", item if os.path.isabs(item) else os.path.join(self.directory, item)]
-        for item in marks.get(_compose.ENV_FILES_LABEL, "").split(","):
-            if item:
-                arguments += ["--env-file", item]
-        return arguments
+        for item in self.files or _compose.listed(marks, _compose.CONFIG_FILES_LABEL):
+            arguments += ["--file", os.path.join(self.directory, item)]
+        for item in self.env_files or _compose.listed(marks, _compose.ENV_FILES_LABEL):
+            arguments += ["--env-file", os.path.join(self.directory, item)]
+        return [*arguments, *self._profiles()]
 
-    def _run_compose(self, *arguments: str) -> str:
-        """Run compose: the plugin, or the program docker-compose where there is no plugin."""
+    def _profiles(self) -> list[str]:
+        return [word for name in self.profiles for word in ("--profile", name)]
+
+    def _run_compose(self, directory: str, *arguments: str) -> str:
+        """Run compose: the plugin, or the program docker-compose where there is no plugin.
+
+        It runs in the project's directory, as by hand: it looks there for the names in ``COMPOSE_FILE`` of ``.env``.
+        """
+        arguments = ("--project-directory", directory, *arguments)
+        # A program that is to run in a directory that is gone is "not found".
+        place = directory if os.path.isdir(directory) else None
         if not self.standalone:
             try:
-                return self._docker("compose", *arguments)
+                return self._docker("compose", *arguments, directory=place)
             except DockerUnavailable as error:
                 if error.code != "compose-missing":
                     raise
                 try:
-                    found = self._run(["docker-compose", *arguments], "docker-compose")
+                    found = self._run(["docker-compose", *arguments], "docker-compose", place)
                 except FileNotFoundError:
                     raise error from None
                 self.standalone = True
                 return found
-        return self._run(["docker-compose", *arguments], "docker-compose")
+        return self._run(["docker-compose", *arguments], "docker-compose", place)
 
     def _configured(self, arguments: list[str], service: str, *options: str) -> tuple[dict[str, Any], list[str]]:
         """The service as the files describe it now, and the arguments that show it (its profile may not be active)."""
@@ -225,6 +286,9 @@ class Project:
             "interpolated": self._interpolated(arguments, app) if files_command else [],
             "sourced": _env_reach.is_sourced(command),
             "credentials": _env_reach.credentials(command, running, given),
+            "credentials_changed": _env_reach.changed_credentials(
+                (command, running), (files_command or command, {**image, **plain}), given
+            ),
             "db_password_shipped": _env_reach.db_password_is_shipped(_compose.environment(database or {})),
             "config_hash": self._hashes(arguments, container, app),
         }
@@ -240,14 +304,15 @@ class Project:
             DockerUnavailable: docker or compose cannot be asked, or compose refuses the files (``compose-refuses``).
             SteveError: there is no such service.
         """
-        arguments = ["--project-directory", directory]
+        arguments = [directory]
         if self.name:
             arguments += ["--project-name", self.name]
-        for item in self.files:
-            place = os.path.relpath(os.path.join(self.directory, item), self.directory)
-            outside = place.split(os.sep, maxsplit=1)[0] == os.pardir
-            arguments += ["--file", os.path.join(self.directory if outside else directory, place)]
-        found, _arguments = self._configured(arguments, service)
+        for option, names in (("--file", self.files), ("--env-file", self.env_files)):
+            for item in names:
+                place = os.path.relpath(os.path.join(self.directory, item), self.directory)
+                outside = place.split(os.sep, maxsplit=1)[0] == os.pardir
+                arguments += [option, os.path.join(self.directory if outside else directory, place)]
+        found, _arguments = self._configured([*arguments, *self._profiles()], service)
         return {name: value.replace("$$", "$") for name, value in _compose.environment_of(found).items()}
 
     def _interpolated(self, arguments: list[str], service: str) -> list[str] | None:
@@ -270,6 +335,10 @@ class Project:
             reason = "the container has no hash" if not label else "compose prints no hash"
         differs = None if reason else found != label
         return {"container": label, "files": found, "differs": differs, "reason": reason}
+
+
+def _differs(option: str, given: str, runs: str) -> dict[str, str]:
+    return {"option": option, "given": inert(given, 300), "runs": inert(runs, 300)}
 
 
 def _no_client(which: Callable[[str], str | None]) -> tuple[str, str]:

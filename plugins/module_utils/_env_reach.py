@@ -122,6 +122,35 @@ def definition_drift(
     return sorted(name for name in {**before, **after} if before.get(name) != after.get(name))
 
 
+def changed_credentials(
+    running: tuple[list[str], dict[str, str]], wanted: tuple[list[str], dict[str, str]], given: Given
+) -> dict[str, dict[str, Any]]:
+    """The credentials that another container would be given than the one that runs, without any value.
+
+    Args:
+        running: entrypoint and command, and environment, of the container.
+        wanted: the same as the files give them now.
+        given: what the operator signs in with.
+
+    Returns:
+        Variable → ``same_as_given`` of the new value, as in ``credentials``; None where there is none any more.
+    """
+    before, after = _values(*running), _values(*wanted)
+    asked = {"AUTH_USER": given.user, "AUTH_PASSWORD": given.password, "WEBAPI_VALUE": given.webapi_value}
+    return {
+        name: {"same_as_given": _same(after.get(name), asked[name])}
+        for name in CREDENTIALS
+        if before.get(name) != after.get(name)
+    }
+
+
+def _values(words: list[str], environment: dict[str, str]) -> dict[str, str | None]:
+    """Variable → the value that SteVe gets, None where a shell makes it; without those that it does not get."""
+    defined = definitions(words, environment)
+    found = {name: defined[key] if key in defined else environment.get(name) for name, key in CREDENTIALS.items()}
+    return {name: value for name, value in found.items() if value or CREDENTIALS[name] in defined}
+
+
 def credentials(words: list[str], environment: dict[str, str], given: Given) -> dict[str, dict[str, Any]]:
     """What the container gives SteVe as credentials, without any value.
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ansible_collections.chargeops.steve.plugins.module_utils._docker import DockerUnavailable, Project
-from ansible_collections.chargeops.steve.plugins.module_utils._env_file import edit, render
+from ansible_collections.chargeops.steve.plugins.module_utils._env_file import edit, parse, reading, render
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
@@ -91,6 +91,8 @@ def check(
                 code="env-file-refused",
             ) from error  # fmt: skip
         return Check(NONE, error.got)
+    if mark not in found and before is not None and _holds(found, before):
+        return Check(NONE, "compose reads it by an absolute path, as it seems, which cannot be tried beforehand")
     if mark not in found:
         return Check(NONE, f"compose gives the service {inert(service, 60)} nothing that stands in this file")
     wrong = [name for name, value in keys.items() if found.get(name) != value]
@@ -113,6 +115,14 @@ def _reads_otherwise(path: str, names: Sequence[str], raw: bool) -> SteveError:
             " value there. Nothing was changed."
         )
     return SteveError("write values that docker compose reads", inert(path), got, advice, code="env-value-overridden")
+
+
+def _holds(found: Mapping[str, str], data: bytes) -> bool:
+    """Whether compose gives the service all that stands in a file, of which it knows another content."""
+    text = data.decode("utf-8", "surrogateescape")
+    values = {one.key: reading(text, one) for one in parse(text)}
+    known = {name: value for name, value in values.items() if value is not None}
+    return bool(known) and all(found.get(name) == value for name, value in known.items())
 
 
 def _accepts(project: Project, service: str, place: str, data: bytes) -> bool:

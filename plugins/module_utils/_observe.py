@@ -85,6 +85,7 @@ class Options:
     project_dir: str | None = None
     project_name: str | None = None
     compose_files: list[str] = field(default_factory=list)
+    compose_env_files: list[str] = field(default_factory=list)
     app_service: str = "app"
     db_service: str = "db"
     nginx_conf: str = "/etc/nginx/nginx.conf"
@@ -124,6 +125,7 @@ def options_from(params: dict[str, Any]) -> Options:
         run_id=params["run_id"], host=params["host"] or socket.gethostname(), url=_base_url(params["url"]),
         public_ws_url=_public_url(params["public_ws_url"]), project_dir=params["project_dir"] or None,
         project_name=params["project_name"] or None, compose_files=params["compose_files"],
+        compose_env_files=params.get("compose_env_files") or [],
         app_service=params["app_service"], db_service=params["db_service"], nginx_conf=params["nginx_conf"],
         nginx_command=params["nginx_command"] or ["nginx"], username=params["username"], password=params["password"],
         charge_box_ids=ids, single=_single(params, ids), passwords=_options.passwords(params["passwords"]),
@@ -331,6 +333,7 @@ class Observer:
             files=self.options.compose_files,
             deadline=self.clock() + min(self._left(), 20.0),
             clock=self.clock,
+            env_files=self.options.compose_env_files,
         )
         found = self.project.load()
         waited = self._wait(self.project) if self.options.start_deadline and self._may_open(self.project) else None
@@ -343,6 +346,7 @@ class Observer:
             "db_service": self.options.db_service,
             "services": services,
             "other_projects": self.project.other_directories(),
+            "project": self.project.source(self.options.app_service),
             "port_holders": self._port_holders(services.get(self.options.app_service)),
             "waited": waited,
         }

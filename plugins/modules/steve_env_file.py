@@ -59,8 +59,8 @@ options:
   project_dir:
     description:
       - Directory of the docker compose project that reads the file. With it C(docker compose config) is asked.
-      - It needs no running engine and no right to use one. Where there is no compose, that is a warning, and
-        RV(checked) is V(none).
+      - It needs no running engine and no right to use one. Where there is no compose, or the compose files name the env
+        file by an absolute path, that is a warning, and RV(checked) is V(none).
     type: path
   project_name:
     description: Name of the compose project. By default compose derives it.
@@ -69,6 +69,18 @@ options:
     description: Compose files relative to O(project_dir). By default those that compose finds itself.
     type: list
     elements: path
+    default: []
+  compose_env_files:
+    description:
+      - Files that compose takes the variables of its compose files from (C(--env-file)), relative to O(project_dir). By
+        default C(.env).
+    type: list
+    elements: path
+    default: []
+  compose_profiles:
+    description: Profiles of the project that are active.
+    type: list
+    elements: str
     default: []
   app_service:
     description: The service that gets the values.
@@ -219,6 +231,8 @@ def argument_spec() -> dict[str, Any]:
         "project_dir": {"type": "path"},
         "project_name": {"type": "str"},
         "compose_files": {"type": "list", "elements": "path", "default": []},
+        "compose_env_files": {"type": "list", "elements": "path", "default": []},
+        "compose_profiles": {"type": "list", "elements": "str", "default": []},
         "app_service": {"type": "str", "default": "app"},
         "state_dir": {"type": "path"},
         "state": {"type": "str", "choices": ["present", "confirmed", "restored"], "default": "present"},
@@ -233,7 +247,7 @@ def wish_of(module: AnsibleModule, params: dict[str, Any]) -> Wish:
     def check(before: bytes | None, after: bytes) -> _env_rehearsal.Check:
         project = Project(
             params["project_dir"], params["project_name"] or None, params["compose_files"],
-            time.monotonic() + _COMPOSE_S,
+            time.monotonic() + _COMPOSE_S, env_files=params["compose_env_files"], profiles=params["compose_profiles"],
         )  # fmt: skip
         service, path = params["app_service"], params["path"]
         return _env_rehearsal.check(project, service, path, before, after, keys, absent)

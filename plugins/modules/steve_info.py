@@ -33,6 +33,13 @@ options:
   project_dir:
     description: Directory of the docker compose project. Without it containers are not looked at.
     type: path
+  compose_env_files:
+    description:
+      - Files that compose takes the variables of its compose files from (C(--env-file)), relative to O(project_dir). By
+        default those the containers were created with.
+    type: list
+    elements: path
+    default: []
   db_service:
     description: Name of the data base's service in the compose project.
     type: str
@@ -258,10 +265,13 @@ parts:
       each charge box when it was refused and why, its sessions, how regularly they end, and its last BootNotification.
       C(silent_about) says what releases do not log. No message is kept.
     - The data of V(clock) holds C(witnesses), each with C(offset_s) and C(uncertainty_s), and C(ntp).
-    - The data of V(compose) has C(services), with facts of the newest container of each, but no environment, and
-      C(waited), how long a starting SteVe was waited for, with the C(outcome).
+    - The data of V(compose) has C(services), with facts of the newest container of each, but no environment,
+      C(waited), how long a starting SteVe was waited for, with the C(outcome), and C(project), what the project was
+      made of by its containers' labels (C(name), C(directory), C(files), C(env_files)), with the files that are gone
+      (C(missing)) and the options that lead to another project (C(differs)).
     - The data of V(env) names the variables and definitions (C(-D)) that differ between files and container, and says
-      of the credentials in the container whether they are the given or the shipped ones; values stay on the host.
+      of the credentials in the container whether they are the given or the shipped ones, and which of them a recreated
+      container would be given another value of (C(credentials_changed)); values stay on the host.
     - The data of V(sockets) lists listening TCP sockets with their programs, that of V(resources) the file systems of
       SteVe, docker and data base, the memory, and how many processes of the container were killed for memory.
     - The data of V(tls) is a list of what TLS endpoints present, with one entry for each hop, name and address. See the
@@ -316,6 +326,7 @@ def main() -> None:
             "project_dir": {"type": "path"},
             "project_name": {"type": "str"},
             "compose_files": {"type": "list", "elements": "path", "default": []},
+            "compose_env_files": {"type": "list", "elements": "path", "default": []},
             "app_service": {"type": "str", "default": "app"},
             "db_service": {"type": "str", "default": "db"},
             "log_file": {"type": "path"},

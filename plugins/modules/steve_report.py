@@ -75,7 +75,8 @@ options:
   repairs:
     description:
       - For O(state=compared), for each host what was tried for the plan in O(before). C(done) is a list of the roles
-        and modules that ended well, C(failed) a list of dictionaries with C(by) and C(text).
+        and modules that ended well, C(failed) a list of dictionaries with C(by) and C(text), C(announced) a list of
+        ids of findings that a repair said would come.
     type: dict
     default: {}
   fail_on:

@@ -47,9 +47,10 @@ def compare(
 ) -> dict[str, list[dict[str, Any]]]:
     """Findings that are gone, still there, uncovered, waited for, and new, by host, id, hop and charge box.
 
-    ``repairs`` is what was tried: host → ``done`` (roles and modules that ended well) and ``failed`` (``by`` and
-    ``text`` of those that did not); ``plan`` says which findings they were to answer. A failure becomes an item of
-    ``failed``; a finding that stands although the repair for it ended well becomes one of ``no_effect`` too.
+    ``repairs`` is what was tried: host → ``done`` (roles and modules that ended well), ``failed`` (``by`` and ``text``
+    of those that did not) and ``announced`` (ids of findings that a repair said would come); ``plan`` says which
+    findings they were to answer. A failure becomes an item of ``failed``; a finding that stands although the repair for
+    it ended well becomes one of ``no_effect`` too.
 
     Also the hosts that were not reached in ``after``: ``lost`` when they were before, else ``away``. A finding of
     ``before`` is only gone when its host was reached in ``after`` and the question was answered there. A finding is
@@ -70,6 +71,8 @@ def compare(
     waiting = [key for key in added if key[1] == _WAITS_FOR_CHARGER and (key[0], key[3]) in kept_out]
     added = [key for key in added if key not in waiting]
     hidden = [key for key in added if key[:3] not in known or (key[0], key[3]) in kept_out]
+    told = {(host, id) for host, one in (repairs or {}).items() for id in one.get("announced") or []}
+    announced = [key for key in added if key not in hidden and key[:2] in told]
     still = [key for key in new if key in old]
     repaired = _repaired(repairs or {}, plan or {"hosts": []})
     reached = {host["host"] for host in before["hosts"] if host["reached"]}
@@ -86,7 +89,8 @@ def compare(
         "still": _told(still, new),
         "uncovered": _told(hidden, new),
         "waiting": _told(waiting, new),
-        "new": _told([key for key in added if key not in hidden], new),
+        "announced": _told(announced, new),
+        "new": _told([key for key in added if key not in [*hidden, *announced]], new),
         "unanswered": _told(unanswered, old),
         "dimmed": _dimmed(before, after, repairs or {}, [key[::2] for key in still], {key[0] for key in added}),
     }  # fmt: skip
@@ -141,16 +145,17 @@ def _kept_out(before: dict[str, Any]) -> set[tuple[str, str]]:
 def verdict(result: dict[str, list[dict[str, Any]]], fail_on: str, host: str | None = None) -> dict[str, Any]:
     """Whether all is well after a repair, and whether it did no harm, for all hosts or for one.
 
-    Not ``ok``: a repair failed or had no effect, something is new or was not answered, or a finding stands that stood
-    or was hidden before and counts by ``fail_on``, or a host is not reached. Not ``safe``: the same except for findings
-    that merely stand and hosts that were not reached before either; no further host should be touched then.
+    Not ``ok``: a repair failed or had no effect, something is new or was not answered, or a finding stands that stood,
+    was hidden or was announced before and counts by ``fail_on``, or a host is not reached. Not ``safe``: the same
+    except for findings that merely stand and hosts that were not reached before either; no further host should be
+    touched then.
     """
     mine = {kind: [item for item in items if host in (None, item["host"])] for kind, items in result.items()}
     bad = {"fail": ("fail",), "warn": ("fail", "warn"), "never": ()}[fail_on]
-    standing = [item for item in (*mine["still"], *mine["uncovered"]) if item["severity"] in bad]
+    standing = [item for kind in ("still", "uncovered", "announced") for item in mine[kind] if item["severity"] in bad]
     safe = not any(mine[kind] for kind in ("failed", "no_effect", "new", "unanswered", "dimmed", "lost"))
     words = [f"{len(mine['gone'])} cured", f"{len(mine['still'])} still there", f"{len(mine['new'])} new"]
-    words += [f"{len(mine[kind])} {kind}" for kind in ("uncovered", "waiting") if mine[kind]]
+    words += [f"{len(mine[kind])} {kind}" for kind in ("uncovered", "waiting", "announced") if mine[kind]]
     if mine["failed"]:
         words.append(f"{_count(mine['failed'], 'repair')} failed")
     if mine["no_effect"]:

@@ -95,6 +95,23 @@ def _env_not_effective(view: HostView) -> list[Answer]:
     return [Answer("pass")]
 
 
+def foreseen(view: HostView) -> str | None:
+    """What a recreated container would be given and SteVe will not use; None where nothing is known of such a value."""
+    part, said = view.part("env"), _said(view)
+    changed = ((part["data"] or {}).get("credentials_changed") or {}) if part["status"] == "ok" else {}
+    # What SteVe already accepts does no harm in the file.
+    names = [name for name, value in changed.items() if not (value["same_as_given"] and said.get(name))]
+    if not names or view.era.at_least("3.8.0") is False:
+        return None
+    certain = view.era.at_least("3.8.0") is True
+    known = f"SteVe {inert(view.era.min, 20)}{' or later' if view.era.min != view.era.max else ''} will"
+    who = known if certain else "Which SteVe it is was not seen; from 3.8 on it will"
+    return (
+        f"{who} ignore {', '.join(names)}, because its data base has an admin since its first start: change the row in "
+        "the table web_user, as the README of the role app_env says"
+    )
+
+
 def _held(found: dict[str, Any], name: str) -> bool | None:
     """Whether the container holds the operator's value for the operator's user; False only for the same user."""
     user = (found.get("AUTH_USER") or {}).get("same_as_given" if name == "AUTH_PASSWORD" else "same_as_webapi_user")

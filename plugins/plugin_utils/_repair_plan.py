@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
+from ansible_collections.chargeops.steve.plugins.plugin_utils._questions_env import foreseen
 from ansible_collections.chargeops.steve.plugins.plugin_utils._view import HostView, merge
 
 SCHEMA = "chargeops.steve/plan/1"
@@ -153,8 +154,13 @@ def _repairs(
             yield {
                 "by": repair.by, "tag": repair.tag, "does": repair.does, "interrupts": _interrupts(repair, view),
                 "permission": repair.permission, "answers": mine, "wanted": inventory.wanted.get(repair.by),
-                "left_out": repair.tag in inventory.left_out,
+                "left_out": repair.tag in inventory.left_out, "foresees": _foresees(repair, view),
             }  # fmt: skip
+
+
+def _foresees(repair: Repair, view: HostView) -> list[dict[str, str]]:
+    text = foreseen(view) if repair.by == "app_env" else None
+    return [{"id": "env-not-effective", "text": text}] if text else []
 
 
 def _named(finding: dict[str, Any], ids: list[str] | None = None) -> dict[str, Any]:

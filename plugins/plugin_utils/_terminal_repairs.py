@@ -21,6 +21,7 @@ _KINDS = (
     ("still", "still", "warn"),
     ("uncovered", "uncovered", "warn"),
     ("waiting", "waiting", "ok"),
+    ("announced", "announced", "warn"),
     ("new", "new", "fail"),
     ("unanswered", "no answer", "warn"),
     ("dimmed", "no answer", "warn"),
@@ -70,6 +71,8 @@ def _repair(paper: Paper, repair: dict[str, Any]) -> None:
         return
     _row(paper, "does", _sentence(repair["does"]))
     _row(paper, "interrupts", _sentence(repair["interrupts"]))
+    for item in repair["foresees"]:
+        _row(paper, "will stay", f"{inert(item['id'], 60)}: {_sentence(item['text'])}", "warn")
     if repair["permission"]:
         _row(paper, "needs", f"-e {inert(repair['permission'], 60)}")
 
@@ -109,7 +112,7 @@ def render_comparison(result: dict[str, list[dict[str, Any]]], width: int = 100,
                 continue
             named = _named({**item, "charge_box_ids": item["charge_boxes"]["ids"]})
             _row(paper, label, f"{host}  {named}: {_sentence(item['message'])}", style)
-            if kind in ("still", "uncovered", "waiting", "new"):
+            if kind in ("still", "uncovered", "waiting", "announced", "new"):
                 by = inert(item["remedy"]["by"], 40)
                 _row(paper, "", f"{_sentence(item['remedy']['text'])} (by: {by})")
     if not paper.lines:

@@ -58,6 +58,7 @@ if words[:2] == ["compose", "version"]:
 if words[0] == "compose" and state.get("refuses"):
     end(15, state["refuses"])
 if words[0] == "compose":
+    state["asked"] = [*state.get("asked", []), words]
     directory = words[words.index("--project-directory") + 1]
     if "config" in words:
         if "--hash" in words:
@@ -84,6 +85,8 @@ if words[0] == "compose":
     end(0)
 if state.get("gone"):
     end(1, state["gone"])
+if words[0] == "ps" and state.get("blind"):
+    end(1, state["blind"])
 if words[0] == "ps":
     print("c0ffee" if "--quiet" in words else "")
 elif words[0] == "inspect":
@@ -93,6 +96,7 @@ elif words[0] == "inspect":
         "com.docker.compose.service": "app",
         "com.docker.compose.project.working_dir": str(PROJECT),
         "com.docker.compose.config-hash": digest(state["runs_with"]),
+        **state.get("labels", {}),
     }
     print(json.dumps([{
         "Id": "c0ffee%02d" % state["generation"],
@@ -147,5 +151,7 @@ class FakeDocker:
 
     def becomes(self, **changes: Any) -> None:
         """From now on: ``refuses`` (compose cannot read a file), ``fails_at_up``, ``dies_at_up``, ``gone`` (its words),
-        ``log`` (the container's), ``ends_with`` (a text of the env file with which the app ends)."""
+        ``blind`` (it lists no container, in these words), ``log`` (the container's), ``ends_with`` (a text of the env
+        file with which the app ends), ``labels`` (further ones of the container). ``asked`` are the calls of compose.
+        """
         self._state.write_text(json.dumps(self.state | changes))

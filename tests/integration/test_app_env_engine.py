@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,103 @@ def test_a_line_that_compose_cannot_read_is_shown_nowhere(docker: FakeDocker, st
     assert "docker compose refuses the project's files" in done.output, done.output
     assert "nightingale" not in done.output
     assert docker.state["generation"] == 1
+
+
+# -- what SteVe will ignore ------------------------------------------------------------------------------------------
+
+
+def test_a_password_that_the_operator_changed_is_announced_and_no_harm_of_the_repair(
+    docker: FakeDocker, steve: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.env_file.write_text(OLD.replace("1234", "nightingale"))
+    monkeypatch.setenv("PATH", f"{docker.programs}:{os.environ['PATH']}")
+    variables = {
+        "steve_project_dir": str(docker.project), "steve_url": steve.url, "steve_admin_password": "1234",
+        "app_env_reload_nginx": "false", "steve_start_deadline": 30, "steve_allow_restart": True,
+    }  # fmt: skip
+    inventory = {"all": {"children": {"steve": {"hosts": {"one": local_host(**variables)}}}}}
+    extra = {"diagnose_timeout": 3, "diagnose_nginx_conf": "/nonexistent"}
+    announced = "SteVe 3.14.1 will ignore AUTH_PASSWORD"
+    predicted = playbook("remediate", inventory, "--check", extra=extra)
+    assert docker.state["generation"] == 1 and "env-not-applied" in predicted.ids(), predicted.output
+    done = playbook("remediate", inventory, extra=extra)
+    assert docker.state["generation"] == 2, done.output
+    for one in (predicted, done):
+        assert "nightingale" not in one.output
+        plan, _acted, rest = one.output.partition("Look what the app container was made of")
+        assert announced in plan and announced in rest, one.output
+    # A warning, as it is for every other run; nobody is told that the repair did harm.
+    assert done.code == 0 and done.ids() == ["env-not-effective"], done.output
+    assert re.search(r"announced +one +env-not-effective", done.output), done.output
+
+
+def test_a_password_that_steve_already_accepts_is_not_announced(tmp_path: Path, steve: Running) -> None:
+    docker = FakeDocker(tmp_path, steve.port, OLD.replace("1234", "older"))
+    docker.env_file.write_text(OLD)
+    done = run(docker, steve.url, "--check", steve_admin_password="1234", steve_allow_restart=True)
+    assert done.code == 0 and "The app container is recreated" in done.output, done.output
+    assert "will ignore" not in done.output
+
+
+# -- the project that runs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deployed(docker: FakeDocker) -> FakeDocker:
+    """A project that was started with a name, two compose files and an env file that its directory does not tell."""
+    names = ["docker-compose.yml", "prod.yml"]
+    for name in (*names, "prod.env"):
+        (docker.project / name).write_text("")
+    docker.becomes(labels={
+        "com.docker.compose.project": "prod",
+        "com.docker.compose.project.config_files": ",".join(str(docker.project / name) for name in names),
+        "com.docker.compose.project.environment_file": str(docker.project / "prod.env"),
+    })  # fmt: skip
+    return docker
+
+
+def test_the_project_that_runs_is_the_one_that_is_recreated(deployed: FakeDocker, steve: Running) -> None:
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True, steve_start_deadline=30)
+    assert done.code == 0, done.output
+    assert deployed.state["generation"] == 2
+    asked = [words for words in deployed.state["asked"] if "version" not in words and words[-1] != "version"]
+    place = str(deployed.project)
+    ups = [words for words in asked if "up" in words]
+    assert len(ups) == 2
+    for words in asked:
+        at = words[words.index("--project-directory") + 1]
+        assert words[words.index("--project-name") + 1] == "prod", words
+        found = [words[number + 1] for number, word in enumerate(words) if word in ("--file", "--env-file")]
+        assert found == [f"{at}/docker-compose.yml", f"{at}/prod.yml", f"{at}/prod.env"], words
+        assert at == place or words not in ups
+
+
+@pytest.mark.parametrize(("options", "named"), [
+    ({"steve_compose_files": ["docker-compose.yml"]}, "steve_compose_files is docker-compose.yml"),
+    ({"steve_compose_env_files": ["other.env"]}, "steve_compose_env_files is other.env"),
+])  # fmt: skip
+def test_options_that_lead_to_another_project_are_refused(
+    deployed: FakeDocker, steve: Running, options: dict[str, Any], named: str
+) -> None:
+    for mode in ([], ["--check"]):
+        done = run(deployed, steve.url, *mode, app_env_keys={"NEW": "1"}, steve_allow_restart=True, **options)
+        assert done.code != 0
+        assert named in done.output and "prod" in done.output and "Nothing was changed" in done.output, done.output
+    assert deployed.env_file.read_text() == OLD and deployed.state["generation"] == 1
+
+
+def test_a_project_that_could_not_be_seen_is_not_recreated(deployed: FakeDocker, steve: Running) -> None:
+    deployed.becomes(blind="Error response from daemon: i/o timeout")
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True)
+    assert done.code != 0 and deployed.env_file.read_text() == OLD and deployed.state["generation"] == 1
+    assert "another project might be started" in done.output and "i/o timeout" in done.output, done.output
+
+
+def test_a_compose_file_that_is_gone_is_named(deployed: FakeDocker, steve: Running) -> None:
+    (deployed.project / "prod.yml").unlink()
+    done = run(deployed, steve.url, app_env_keys={"NEW": "1"}, steve_allow_restart=True)
+    assert done.code != 0 and deployed.env_file.read_text() == OLD
+    assert "prod.yml, which is gone" in done.output and "Nothing was changed" in done.output, done.output
 
 
 # -- what an interrupted run left ------------------------------------------------------------------------------------
@@ -196,6 +294,23 @@ def test_an_nginx_that_cannot_be_reloaded_does_not_accuse_the_app(docker: FakeDo
     assert "the app was recreated with it, and SteVe answers" in said, done.output
     assert "nginx was not reloaded" in said and "kill(7, 1) failed" in said and "either" not in said
     assert docker.env_file.read_text() == OLD == docker.state["runs_with"]
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["runs", "undone"])
+def test_an_nginx_that_is_not_reloaded_is_not_passed_over(docker: FakeDocker, steve: Running, ends: bool) -> None:
+    docker.becomes(ends_with="NEW=1" if ends else "")
+    nginx = docker.programs / "nginx"
+    words = 'nginx: [emerg] unknown directive "x" in /etc/nginx/nginx.conf:3'
+    nginx.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    nginx.chmod(0o755)
+    done = run(docker, steve.url, app_env_reload_nginx=True, app_env_backup=True, **ENDS)
+    assert (done.code != 0) is ends
+    told = done.output.rpartition("TASK" if ends else "Tell why nginx is not reloaded")[2]
+    assert "nginx was not reloaded, because nginx -t fails: nginx: [emerg] unknown directive" in told, done.output
+    assert "nginx.conf:3" in told
+    # The copy that was asked for stays, whatever became of the file.
+    (copy,) = docker.project.glob("docker-compose.app.env.*")
+    assert copy.read_text() == OLD and copy.stat().st_mode & 0o777 == 0o600 and str(copy) in done.output
 
 
 # -- SteVe behind TLS ------------------------------------------------------------------------------------------------

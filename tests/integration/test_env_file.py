@@ -153,6 +153,32 @@ def test_where_compose_would_read_something_else_nothing_is_changed(asking: Path
     assert (asking / "app.env").read_text() == "A=old\n"
 
 
+def test_the_files_that_dot_env_names_are_read_as_by_hand(asking: Path) -> None:
+    (asking / ".env").write_text("COMPOSE_FILE=compose.yml:prod.yml\n")
+    (asking / "prod.yml").write_text("services: {app: {environment: {OVER: prod}}}\n")
+    done = ensured(asking, {"A": "new"})
+    assert (done["checked"], done["warnings"]) == ("compose", [])
+    result = ensured(asking, {"OVER": "mine"})
+    assert result["error"]["code"] == "env-value-overridden"
+    assert (asking / "app.env").read_text() == "A=new\n"
+
+
+def test_the_env_file_and_the_profile_of_the_command_line_are_taken_along(asking: Path) -> None:
+    (asking / "prod.env").write_text("WHICH=app.env\n")
+    service = "image: none, profiles: [steve], depends_on: [db], env_file: ['$WHICH']"
+    (asking / "compose.yml").write_text(f"services: {{app: {{{service}}}, db: {{image: none, profiles: [steve]}}}}\n")
+    options = {"compose_env_files": ["prod.env"], "compose_profiles": ["steve"]}
+    done = ensured(asking, {"A": "new"}, **options)
+    assert (done["checked"], done["warnings"]) == ("compose", [])
+
+
+def test_an_env_file_that_is_named_by_an_absolute_path_is_said_to_be_untried(asking: Path) -> None:
+    (asking / "compose.yml").write_text(f"services: {{app: {{image: none, env_file: ['{asking}/app.env']}}}}\n")
+    done = ensured(asking, {"A": "new"})
+    assert done["checked"] == "none" and done["changed"] is True
+    assert "by an absolute path" in done["unchecked_reason"] and "nothing that stands" not in done["warnings"][0]
+
+
 def test_a_project_that_only_the_new_value_breaks_is_named(asking: Path) -> None:
     (asking / "app.env").write_text("A=1\nB=${A:?must stand there}\n")
     result = ensured(asking, {}, absent_keys=["A"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ class FakeDocker:
         self.answers = answers
         self.asked: list[list[str]] = []
 
-    def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+    def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
         self.asked.append(list(argv))
         answer = self.answers[argv[1]]
         if isinstance(answer, Exception):
@@ -198,14 +199,14 @@ def test_ports_that_nobody_reaches_and_the_limits_of_a_container() -> None:
 class FakeCompose(FakeDocker):
     """A host with the program docker-compose and no plugin."""
 
-    def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+    def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
         if argv[0] == "docker-compose":
             self.asked.append(list(argv))
             answer = self.answers["docker-compose"]
             if isinstance(answer, Exception):
                 raise answer
             return said(*answer) if isinstance(answer, tuple) else said(0, answer)
-        return super().__call__(argv, timeout)
+        return super().__call__(argv, timeout, directory=directory)
 
 
 def standalone(answer: Any) -> Project:
@@ -253,10 +254,10 @@ def test_a_project_directory_by_another_name_is_the_same(tmp_path: Any) -> None:
     link.symlink_to(real)
 
     class Docker(FakeDocker):
-        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+        def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
             if argv[1] == "ps" and "--format" in argv:
                 return said(0, f"abc\t{real}\nother\t/elsewhere\n")
-            return super().__call__(argv, timeout)
+            return super().__call__(argv, timeout, directory=directory)
 
     run = Docker(ps="", inspect=json.dumps([APP]))
     found = Project(str(link), None, [], deadline=100.0, clock=lambda: 0.0, run=run)
@@ -272,10 +273,10 @@ def test_the_hash_of_the_files_against_the_container_s() -> None:
     class Docker(FakeDocker):
         printed = "a" * 64
 
-        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+        def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
             if "--hash" in argv:
                 return said(0, f"app {self.printed}\n")
-            return super().__call__(argv, timeout)
+            return super().__call__(argv, timeout, directory=directory)
 
     run = Docker(ps="abc\n", inspect=json.dumps([item]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
     found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
@@ -289,12 +290,87 @@ def test_the_hash_of_the_files_against_the_container_s() -> None:
 
 def test_an_inactive_profile_does_not_hide_the_service() -> None:
     class Docker(FakeDocker):
-        def __call__(self, argv: Sequence[str], timeout: float) -> Said:
+        def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
             if argv[1] == "compose" and "--profile" not in argv:
                 return said(0, json.dumps({"services": {}}))
-            return super().__call__(argv, timeout)
+            return super().__call__(argv, timeout, directory=directory)
 
     run = Docker(ps="abc\n", inspect=json.dumps([APP]), image=json.dumps(IMAGE), compose=json.dumps(CONFIG))
     found = Project("/srv/steve", None, [], deadline=100.0, clock=lambda: 0.0, run=run)
     found.load()
     assert found.environment("app", "db", Given())["changed"] == ["AUTH_PASSWORD"]
+
+
+# -- what the project was made of ------------------------------------------------------------------------------------
+
+
+def made(tmp_path: Path, labels: dict[str, str], *, name: str | None = None, listed: str = "") -> Project:
+    """A project in a directory with ``docker-compose.yml``, ``prod.yml`` and ``prod.env``; its container's labels."""
+    for file in ("docker-compose.yml", "prod.yml", "prod.env"):
+        (tmp_path / file).write_text("")
+    marks = {
+        _compose.PROJECT_LABEL: "prod", _compose.SERVICE_LABEL: "app", _compose.WORKING_DIR_LABEL: str(tmp_path),
+        _compose.CONFIG_FILES_LABEL: f"{tmp_path}/docker-compose.yml,{tmp_path}/prod.yml",
+        _compose.ENV_FILES_LABEL: f"{tmp_path}/prod.env",
+    }  # fmt: skip
+    item = {"Id": "abc", "Created": "1", "Config": {"Labels": marks | labels}}
+
+    class Docker(FakeDocker):
+        def __call__(self, argv: Sequence[str], timeout: float, *, directory: str | None = None) -> Said:
+            if argv[1] == "ps" and "--format" in argv:
+                return said(0, listed)
+            return super().__call__(argv, timeout, directory=directory)
+
+    run = Docker(ps="abc\n", inspect=json.dumps([item])) if labels.get("gone") != "yes" else Docker(ps="")
+    found = Project(str(tmp_path), name, [], deadline=100.0, clock=lambda: 0.0, run=run)
+    found.load()
+    return found
+
+
+def test_what_a_container_was_made_of_is_read_from_its_labels(tmp_path: Path) -> None:
+    assert made(tmp_path, {}).source("app") == {
+        "name": "prod", "directory": str(tmp_path), "env_files": [f"{tmp_path}/prod.env"], "missing": [],
+        "files": [f"{tmp_path}/docker-compose.yml", f"{tmp_path}/prod.yml"], "differs": [],
+    }  # fmt: skip
+    # Also where the app itself is gone and only the data base is left.
+    assert made(tmp_path, {_compose.SERVICE_LABEL: "db"}).source("app")["name"] == "prod"
+
+
+@pytest.mark.parametrize(("labels", "options", "option"), [
+    ({}, {"files": ["docker-compose.yml"]}, "compose_files"),
+    ({}, {"env_files": ["other.env"]}, "compose_env_files"),
+    ({_compose.ENV_FILES_LABEL: ""}, {"env_files": ["prod.env"]}, "compose_env_files"),
+    ({_compose.WORKING_DIR_LABEL: "/elsewhere"}, {}, "project_dir"),
+    ({}, {"files": ["./docker-compose.yml", "prod.yml"], "env_files": ["prod.env"]}, None),
+    ({_compose.ENV_FILES_LABEL: ""}, {"env_files": [".env"]}, None),
+    ({_compose.CONFIG_FILES_LABEL: ""}, {"files": ["docker-compose.yml"]}, None),
+])  # fmt: skip
+def test_an_option_that_leads_to_another_project_is_told(
+    tmp_path: Path, labels: dict[str, str], options: dict[str, Any], option: str | None
+) -> None:
+    found = made(tmp_path, labels)
+    for name, value in options.items():
+        setattr(found, name, value)
+    assert [item["option"] for item in found.source("app")["differs"]] == ([option] if option else [])
+
+
+def test_a_name_that_no_container_has_is_told_where_the_directory_has_others(tmp_path: Path) -> None:
+    listed = f"prod\t{tmp_path}\nother\t/elsewhere\n"
+    found = made(tmp_path, {"gone": "yes"}, name="steve", listed=listed).source("app")
+    assert found["differs"] == [{"option": "project_name", "given": "steve", "runs": "prod"}]
+    assert made(tmp_path, {"gone": "yes"}, name="steve").source("app")["differs"] == []
+
+
+def test_two_projects_of_one_directory_are_told(tmp_path: Path) -> None:
+    found = made(tmp_path, {})
+    other = json.loads(json.dumps(found.containers[0]))
+    other["Config"]["Labels"][_compose.PROJECT_LABEL] = "staging"
+    found.containers.append(other)
+    (differs,) = found.source("app")["differs"]
+    assert differs == {"option": "project_name", "given": "", "runs": "prod, staging"}
+
+
+def test_a_file_of_the_project_that_is_gone_is_told(tmp_path: Path) -> None:
+    found = made(tmp_path, {})
+    (tmp_path / "prod.yml").unlink()
+    assert found.source("app")["missing"] == [f"{tmp_path}/prod.yml"]

@@ -83,3 +83,26 @@ def test_definitions_that_differ_between_files_and_container() -> None:
 ])  # fmt: skip
 def test_the_shipped_password_of_the_data_base(environment: dict[str, str], expected: bool | None) -> None:
     assert reach.db_password_is_shipped(environment) is expected
+
+
+@pytest.mark.parametrize(("words", "changes", "expected"), [
+    (["java"], {}, {}),
+    (["java"], {"AUTH_PASSWORD": "new-pass"}, {"AUTH_PASSWORD": False}),
+    (["java"], {"WEBAPI_VALUE": "s3cret-api", "OTHER": "1"}, {"WEBAPI_VALUE": True}),
+    (["java"], {"AUTH_USER": ""}, {"AUTH_USER": None}),
+    # The definition wins, so the environment's value never reached SteVe.
+    (["java", "-Dauth.password=x"], {"AUTH_PASSWORD": "new-pass"}, {}),
+])  # fmt: skip
+def test_credentials_that_another_container_would_be_given(
+    words: list[str], changes: dict[str, str], expected: dict[str, bool | None]
+) -> None:
+    found = reach.changed_credentials((words, ENV), (words, ENV | changes), GIVEN)
+    assert {name: value["same_as_given"] for name, value in found.items()} == expected
+    assert "new-pass" not in json.dumps(found)
+
+
+def test_a_definition_is_a_credential_too() -> None:
+    found = reach.changed_credentials((["java"], ENV), (["java", "-Dauth.password=other"], ENV), GIVEN)
+    assert found == {"AUTH_PASSWORD": {"same_as_given": False}}
+    made_by_a_shell = ["sh", "-c", "java -Dauth.password=$(cat f)"]
+    assert reach.changed_credentials((made_by_a_shell, ENV), (made_by_a_shell, ENV), GIVEN) == {}

@@ -260,6 +260,32 @@ def test_killed_while_it_is_put_back_the_next_run_puts_it_back(
     assert steps > 5
 
 
+def test_killed_while_it_is_confirmed_the_next_run_confirms_it(
+    path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path.read_bytes()
+    steps, dead = 0, True
+    while dead:
+        steps += 1
+        path.write_bytes(before)
+        run(path, keys={"A": "1"}, state_dir=str(state))
+        counted = CountedOs(steps)
+
+        def work(counted: CountedOs = counted) -> None:
+            for room in (_env_edit, _transaction):
+                monkeypatch.setattr(room, "os", counted)
+            _env_edit.confirm(_env_edit.Wish(str(path), state_dir=str(state)))
+
+        dead = killed(work)
+        # The next run of the role: the values stand, and what is pending, if anything, is confirmed or forgotten.
+        again = run(path, keys={"A": "1"}, state_dir=str(state))
+        assert "error" not in again and again["changed"] is False
+        run(path, state="confirmed", state_dir=str(state))
+        assert path.read_bytes() == before + b"A=1\n"
+        assert sorted(os.listdir(path.parent)) == ["app.env"]
+    assert steps > 3
+
+
 def writes(step: str, args: tuple[Any, ...]) -> bool:
     """Whether a call needs room on the disk; directories are opened and synced without."""
     if step == "fsync":

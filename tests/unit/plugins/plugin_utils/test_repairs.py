@@ -17,7 +17,15 @@ from ansible_collections.chargeops.steve.plugins.plugin_utils._compare import co
 from ansible_collections.chargeops.steve.plugins.plugin_utils._repair_plan import Inventory
 
 from tests.unit.nginx_configs import MAIN, http, source
-from tests.unit.plugins.plugin_utils.documents import broken, observation, probe, registered_box, row, unknown
+from tests.unit.plugins.plugin_utils.documents import (
+    broken,
+    environment,
+    observation,
+    probe,
+    registered_box,
+    row,
+    unknown,
+)
 from tests.unit.plugins.plugin_utils.documents_nginx import GOOD, location, nginx
 from tests.unit.test_documents import check
 
@@ -116,6 +124,54 @@ def test_healthy_and_lost_hosts_are_in_the_plan() -> None:
     findings = analyse([observation(), observation("steve-b")], ["steve-a", "steve-b", "steve-lost"], RUN)
     text = _terminal_repairs.render_plan(_repair_plan.plan(findings))
     assert "steve-a, steve-b: nothing to repair" in text and "steve-lost: nothing, it was not reached" in text
+
+
+def held(same: bool) -> dict[str, Any]:
+    """The credentials of a container, whose user is the given one."""
+    given = {"via": "environment", "shipped": False}
+    return {"AUTH_USER": {**given, "same_as_given": True}, "AUTH_PASSWORD": {**given, "same_as_given": same}}
+
+
+def drifted(same: bool | None, **parts: Any) -> dict[str, Any]:
+    """An observation of a host whose env file holds another password than its container."""
+    changed = {"AUTH_PASSWORD": {"same_as_given": same}}
+    data = environment(changed=["AUTH_PASSWORD"], credentials_changed=changed, credentials=held(True))
+    return observation(env={"status": "ok", "reason": None, "elapsed_s": 0.1, "data": data}, **parts)
+
+
+@pytest.mark.parametrize(("document", "said"), [
+    (drifted(False), "SteVe 3.14.1 will ignore AUTH_PASSWORD"),
+    (drifted(None), "SteVe 3.14.1 will ignore AUTH_PASSWORD"),
+    (drifted(True, admin=unknown("SteVe refused it")), "SteVe 3.14.1 will ignore AUTH_PASSWORD"),
+    (drifted(False) | {"era": None}, "Which SteVe it is was not seen; from 3.8 on it will ignore AUTH_PASSWORD"),
+    (drifted(False) | {"era": {"min": "3.7.0", "max": "3.7.1", "source": "about"}}, None),
+    # SteVe accepts it already.
+    (drifted(True), None),
+])  # fmt: skip
+def test_a_recreate_that_steve_ignores_is_announced(document: dict[str, Any], said: str | None) -> None:
+    made = plan(document)
+    (repair,) = made["hosts"][0]["repairs"]
+    assert [item["id"] for item in repair["answers"]] == ["env-not-applied"]
+    assert [item["id"] for item in repair["foresees"]] == (["env-not-effective"] if said else [])
+    text = " ".join(_terminal_repairs.render_plan(made, width=1000).split())
+    assert said in text if said else "env-not-effective" not in text
+
+
+def test_what_was_announced_is_no_harm_and_no_success() -> None:
+    env = {"status": "ok", "reason": None, "elapsed_s": 0.1, "data": environment(credentials=held(False))}
+    before = analyse([drifted(False)], ["steve-a"], RUN)
+    after = analyse([observation(env=env)], ["steve-a"], RUN)
+    done = {"done": ["app_env"], "failed": []}
+    told = compare(before, after, {"steve-a": {**done, "announced": ["env-not-effective"]}}, plan(drifted(False)))
+    assert ids(told["announced"]) == ["env-not-effective"] and ids(told["gone"]) == ["env-not-applied"]
+    # SteVe accepts another value, so it is a warning.
+    assert verdict(told, "fail")["ok"]
+    assert verdict(told, "warn") == {
+        "ok": False, "safe": True, "reason": "1 cured, 0 still there, 0 new, 1 announced"
+    }  # fmt: skip
+    assert "announced" in _terminal_repairs.render_comparison(told)
+    surprise = compare(before, after, {"steve-a": done}, plan(drifted(False)))
+    assert ids(surprise["new"]) == ["env-not-effective"] and not verdict(surprise, "fail")["safe"]
 
 
 def boxes(**statuses: str | None) -> dict[str, Any]:
