@@ -96,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
         os.environ["NO_COLOR"] = "1"
     try:
         if options.jobs:
-            print(json.dumps(jobs(options.jobs)))
+            print(json.dumps(jobs()))
             return 0
         stages = select(all_stages(options.shard), options.stages, options.all)
     except ValueError as error:
@@ -121,7 +121,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("stages", nargs="*", metavar="STAGE", help="a stage, or a group of stages")
     parser.add_argument("--all", action="store_true", help="also what takes long, and the whole fault matrix")
     parser.add_argument("--shard", type=part, default=(1, 1), metavar="I/N", help="part I of N of integration")
-    parser.add_argument("--jobs", metavar="GROUP", help="print the stages of a group as JSON, and run none")
+    parser.add_argument("--jobs", action="store_true", help="print the stages of molecule as JSON, and run none")
     return parser
 
 

@@ -22,7 +22,9 @@ from tests.stack.shell import CACHE, ROOT
 
 ENVIRONMENT = os.environ.get("STEVE_TEST_ENVIRONMENT", "venv")
 REPORTS = CACHE / "reports" if ENVIRONMENT == "venv" else CACHE / "reports" / ENVIRONMENT
-STAGE_TIMEOUT_S = 4800.0
+STAGE_TIMEOUT_S = float(os.environ.get("STEVE_STAGE_TIMEOUT_S", "4800"))
+"""How long a stage may take; the workflow gives less, so that a slow one is reported before its job is killed."""
+
 SLOTS = 2
 """How many stages that use one processor run at the same time, and how many processes one that shares its work has."""
 
@@ -84,7 +86,7 @@ def all_stages(shard: tuple[int, int] = (1, 1)) -> list[Stage]:
             "integration", "integration",
             lambda: pytest("integration", *SHARED_FILES, files=files), needs_stack=True, slots=SLOTS,
         ),
-        *(Stage(f"molecule {name}", "molecule", partial(molecule, name), needs_stack=True) for name in scenarios()),
+        *molecule_stages(),
     ]  # fmt: skip
 
 
@@ -180,10 +182,15 @@ def sharded(files: Sequence[str], number: int, of: int) -> list[str]:
     return sorted(parts[number - 1])
 
 
-def jobs(group: str) -> list[dict[str, str]]:
-    """The stages of a group as jobs of a workflow: the fault matrix, which is long, in shards."""
+def molecule_stages() -> list[Stage]:
+    """A stage for each scenario."""
+    return [Stage(f"molecule {name}", "molecule", partial(molecule, name), needs_stack=True) for name in scenarios()]
+
+
+def jobs() -> list[dict[str, str]]:
+    """The stages of molecule as jobs of a workflow: the fault matrix, which is long, in shards. Needs only Python."""
     found = []
-    for stage in select(all_stages(), [group]):
+    for stage in molecule_stages():
         parts = [f"{part}/{MATRIX_SHARDS}" for part in range(1, MATRIX_SHARDS + 1)]
         for part in parts if stage.name == "molecule fault_matrix" else ["quick"]:
             found.append({"stage": stage.name, "matrix": part})
