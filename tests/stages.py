@@ -31,6 +31,8 @@ SLOTS = 2
 CORES = ("2.20", "2.21")
 CORE_PYTHONS = ("3.12", "3.13", "3.14")
 """Further releases of ansible-core (environments core-… of tests/bootstrap.py), and the Pythons they run on."""
+OLDEST_CORE, OLDEST_CORE_PYTHONS = "2.19", ("3.11",)
+"""The release that dev has on the one Python that this release is tried on; with another Python it is a stage, too."""
 
 MATRIX_SHARDS = 4
 SHARED_WORK = ("-n", str(SLOTS))
@@ -145,9 +147,10 @@ def molecule(scenario: str) -> Counts:
 
 def core(version: str) -> Counts:
     """Run what depends on ansible-core with another release of it, in an environment of its own."""
-    found = [path for path in map(pythons.find, CORE_PYTHONS) if path]
+    wanted = OLDEST_CORE_PYTHONS if version == OLDEST_CORE else CORE_PYTHONS
+    found = [path for path in map(pythons.find, wanted) if path]
     if not found:
-        needed = ", ".join(CORE_PYTHONS)
+        needed = ", ".join(wanted)
         return Counts(failed=1, reason=f"core {version} needs a Python of {needed}: none is on PATH or in pyenv")
     stages = ("unit", "contract", "sanity", "artifact", "targets")
     return command(found[0], "tests/bootstrap.py", f"core-{version}", "tests/run.py", *stages)
@@ -155,7 +158,8 @@ def core(version: str) -> Counts:
 
 def cores() -> list[str]:
     """The releases of ansible-core beside the one of this environment."""
-    return [version for version in CORES if not metadata.version("ansible-core").startswith(f"{version}.")]
+    known = (OLDEST_CORE, *CORES)
+    return [version for version in known if not metadata.version("ansible-core").startswith(f"{version}.")]
 
 
 def target(version: str) -> Counts:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import process, pythons, run, stages
+from tests import bootstrap, process, pythons, run, stages
 from tests.run import Docker, Result
 from tests.stages import Counts, Stage
 
@@ -126,7 +126,29 @@ def test_long_stages_run_only_when_they_are_asked_for() -> None:
 def test_a_python_that_is_not_there_is_a_failure_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pythons, "find", lambda version: None)
     assert stages.target("3.8").reason == "there is no Python 3.8 on PATH or in pyenv, and it has to be tried"
+    assert stages.core("2.19").reason == "core 2.19 needs a Python of 3.11: none is on PATH or in pyenv"
     assert stages.core("2.21").reason == "core 2.21 needs a Python of 3.12, 3.13, 3.14: none is on PATH or in pyenv"
+
+
+@pytest.mark.parametrize("here", ["2.19", "2.20", "2.21"])
+def test_every_release_of_ansible_core_is_tried_whichever_is_here(here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages.metadata, "version", lambda name: f"{here}.1")
+    others = {"2.19", "2.20", "2.21"} - {here}
+    assert {stage.name for stage in stages.all_stages() if stage.group == "cores"} == {f"core {one}" for one in others}
+    assert {f"core-{one}" for one in others} <= set(bootstrap.ENVIRONMENTS)
+
+
+def test_the_python_with_the_oldest_core_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = sys.executable
+    monkeypatch.setattr(pythons, "find", lambda version: there if version == "3.11" else None)
+    for version, called, taken in (
+        ((3, 13), "/usr/bin/python3", there), ((3, 13), "/usr/bin/python3.13", None), ((3, 11), "/usr/bin/python3", None),
+    ):  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "version_info", version)
+            patch.setattr(sys, "executable", called)
+            found = bootstrap.preferred()
+        assert found == taken, (version, called)
 
 
 def test_a_python_is_known_by_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
