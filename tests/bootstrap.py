@@ -38,8 +38,8 @@ def main(group, *argv):  # type: (str, str) -> None
     name, _lock, needed = ENVIRONMENTS[group]
     better = preferred() if group == "dev" else None
     if better:
-        print("Taking %s, which has the oldest ansible-core (name a version, as in PYTHON=python3.13, to keep it)." % better,
-              file=sys.stderr, flush=True)
+        words = "Taking %s, which has the oldest ansible-core (PYTHON=python3.13, by its version, is kept)." % better
+        print(words, file=sys.stderr, flush=True)
         os.execv(better, [better, os.path.abspath(__file__), group] + list(argv))
     if sys.version_info < needed:
         versions = needed + sys.version_info[:2]

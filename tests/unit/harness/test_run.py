@@ -73,7 +73,7 @@ def test_a_folder_without_tests_is_a_failure(monkeypatch: pytest.MonkeyPatch, tm
     [
         ("", ""),
         ("steve-reports-x", "left among the temporary files, and removed now: steve-reports-x"),
-        ("ansible_steve_info_payload_x", "left among the temporary files, and removed now: ansible_steve_info_payload_x"),
+        ("ansible_x_payload_y", "left among the temporary files, and removed now: ansible_x_payload_y"),
     ],
     ids=["nothing", "reports", "a-module"],
 )
@@ -87,10 +87,12 @@ def test_what_a_run_leaves_is_a_failure_and_gone(left: str, reason: str, tmp_pat
     assert not folder.exists() and run.verdict([result(passed=1), *results]) == (1 if reason else 0)
 
 
-def test_a_run_has_temporary_files_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_has_temporary_files_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole of it: a stage that leaves something makes the run red."""
-    leaves = 'mkdir "$TMPDIR/steve-x"'
-    monkeypatch.setattr(run, "all_stages", lambda shard: [Stage("one", "g", lambda: stages.command("sh", "-c", leaves))])
+    leaves = Stage("one", "g", lambda: stages.command("sh", "-c", 'mkdir "$TMPDIR/steve-x"'))
+    monkeypatch.setattr(run, "all_stages", lambda shard: [leaves])
     for name in ("STEVE_TEST_OWNER", "STEVE_MATRIX", "NO_COLOR"):
         monkeypatch.setenv(name, "as it was")  # main sets them, and they are put back
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

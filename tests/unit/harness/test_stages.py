@@ -142,8 +142,10 @@ def test_the_python_with_the_oldest_core_is_taken_where_it_is(monkeypatch: pytes
     there = sys.executable
     monkeypatch.setattr(pythons, "find", lambda version: there if version == "3.11" else None)
     for version, called, taken in (
-        ((3, 13), "/usr/bin/python3", there), ((3, 13), "/usr/bin/python3.13", None), ((3, 11), "/usr/bin/python3", None),
-    ):  # fmt: skip
+        ((3, 13), "/usr/bin/python3", there),
+        ((3, 13), "/usr/bin/python3.13", None),
+        ((3, 11), "/usr/bin/python3", None),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(sys, "version_info", version)
             patch.setattr(sys, "executable", called)

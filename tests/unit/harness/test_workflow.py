@@ -101,7 +101,8 @@ def test_a_job_runs_one_command_and_only_that() -> None:
             assert commands == [OTHERS[name]]
         else:
             (command,) = commands
-            assert re.fullmatch(r'python3 tests/bootstrap\.py ("\$\w+"|[\w.-]+) tests/run\.py( [\w-]+| "\$\w+")+', command)
+            called = r'python3 tests/bootstrap\.py ("\$\w+"|[\w.-]+) tests/run\.py( [\w-]+| "\$\w+")+'
+            assert re.fullmatch(called, command)
 
 
 def test_every_part_of_the_fault_matrix_is_handed_on() -> None:
@@ -109,7 +110,8 @@ def test_every_part_of_the_fault_matrix_is_handed_on() -> None:
     assert [row["matrix"] for row in rows(JOBS["molecule"]) if row["stage"] == "molecule fault_matrix"] == [
         f"{part}/{stages.MATRIX_SHARDS}" for part in range(1, stages.MATRIX_SHARDS + 1)
     ]
-    assert all(set(job.get("env", {})) <= {"ENVIRONMENT", "SHARD", "STAGE", "STEVE_MATRIX", "RESULTS"} for job in JOBS.values())
+    known = {"ENVIRONMENT", "SHARD", "STAGE", "STEVE_MATRIX", "RESULTS"}
+    assert all(set(job.get("env", {})) <= known for job in JOBS.values())
 
 
 def test_every_stage_is_run_by_a_job() -> None:
