@@ -26,6 +26,7 @@ ENVIRONMENTS = {
     "dev": ("venv", "requirements-dev.txt", (3, 11)),
     "demo": ("demo-venv", "requirements-dev.txt", (3, 11)),
     "importer": ("importer-venv", "requirements-importer.txt", (3, 11)),
+    "core-2.19": ("core-2.19-venv", "requirements-dev.txt", (3, 11)),
     "core-2.20": ("core-2.20-venv", "requirements-core-2.20.txt", (3, 12)),
     "core-2.21": ("core-2.21-venv", "requirements-dev.txt", (3, 12)),
     "lock": ("lock-venv", None, (3, 11)),
@@ -35,6 +36,11 @@ ENVIRONMENTS = {
 def main(group, *argv):  # type: (str, str) -> None
     """Make the environment of a dependency group and become the given Python command in it."""
     name, _lock, needed = ENVIRONMENTS[group]
+    better = preferred() if group == "dev" else None
+    if better:
+        words = "Taking %s, which has the oldest ansible-core (PYTHON=python3.13, by its version, is kept)." % better
+        print(words, file=sys.stderr, flush=True)
+        os.execv(better, [better, os.path.abspath(__file__), group] + list(argv))
     if sys.version_info < needed:
         versions = needed + sys.version_info[:2]
         sys.exit("Python %d.%d or later is needed, and this is %d.%d: give one with PYTHON=." % versions)
@@ -53,6 +59,23 @@ def main(group, *argv):  # type: (str, str) -> None
     elif argv:
         python = os.path.join(folder, "bin", "python")
         os.execv(python, [python] + list(argv))
+
+
+def preferred():  # type: () -> str | None
+    """A Python 3.11 that can make environments, unless this is one or was called by the name of its version.
+
+    Only it has ansible-core 2.19, and hosts with Python 3.8.
+    """
+    if sys.version_info < (3, 9) or sys.version_info[:2] == (3, 11):
+        return None
+    if os.path.basename(sys.executable) not in ("python", "python3"):
+        return None
+    sys.path.insert(0, ROOT)
+    from tests import pythons
+
+    found = pythons.find("3.11")
+    probe = [found, "-c", "import ensurepip, venv"]
+    return found if found and subprocess.call(probe, stderr=subprocess.DEVNULL) == 0 else None
 
 
 def environment(folder):  # type: (str) -> dict[str, str]

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tests import bootstrap  # noqa: E402
 
 
 def install_collection_loader() -> None:
@@ -23,13 +26,11 @@ def install_collection_loader() -> None:
         return
     root = ROOT
     if ROOT.parts[-3:] != ("ansible_collections", "chargeops", "steve"):
-        root = Path(tempfile.mkdtemp(prefix="steve-collections-")) / "ansible_collections" / "chargeops" / "steve"
-        root.parent.mkdir(parents=True)
-        root.symlink_to(ROOT)
+        # Made by tests/bootstrap.py already, unless an editor or the like started pytest.
+        bootstrap.link_collection()
+        root = Path(bootstrap.CACHE) / "collections" / "ansible_collections" / "chargeops" / "steve"
     finder = _collection_finder._AnsibleCollectionFinder(paths=[str(root.parent.parent.parent)])
     finder._install()
 
 
 install_collection_loader()
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))

@@ -15,6 +15,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Event, Lock
+from types import FrameType
 
 GRACE_S = 30.0
 """How long an interrupted command may clean up."""
@@ -64,6 +65,11 @@ def end_all() -> None:
         _signal(child.pid, signal.SIGINT)
     for child in children:
         _end(child)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handler of SIGTERM: let a terminated run clean up as an interrupted one does."""
+    raise KeyboardInterrupt
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

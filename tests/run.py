@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
@@ -87,16 +88,16 @@ class Docker:
 def main(argv: Sequence[str]) -> int:
     """Run the stages that are asked for; return the exit code."""
     options = arguments().parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, process.interrupt)
     # A shell without a terminal starts what it sends to the background deaf to this signal, and its children with it.
-    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGINT, process.interrupt)
     os.environ["STEVE_TEST_OWNER"] = str(os.getpid())
     os.environ.setdefault("STEVE_MATRIX", "all" if options.all else "quick")
     if not sys.stdout.isatty():
         os.environ["NO_COLOR"] = "1"
     try:
         if options.jobs:
-            print(json.dumps(jobs(options.jobs)))
+            print(json.dumps(jobs()))
             return 0
         stages = select(all_stages(options.shard), options.stages, options.all)
     except ValueError as error:
@@ -107,12 +108,38 @@ def main(argv: Sequence[str]) -> int:
     interrupted = False
     docker = Docker()
     try:
-        with docker.running(any(stage.needs_stack for stage in stages)):
+        with temporary_files(results), docker.running(any(stage.needs_stack for stage in stages)):
             run_stages(stages, docker, results)
     except KeyboardInterrupt:
         interrupted = True
     print(summary(results, "interrupted: what follows is not the whole run" if interrupted else ""), flush=True)
     return 130 if interrupted else verdict(results)
+
+
+@contextmanager
+def temporary_files(results: list[Result]) -> Iterator[None]:
+    """Give what runs a TMPDIR of its own for the length of a block: what is left in it was left by this run alone.
+
+    Files of ours are a failure among the ``results``. Whatever it is, it is removed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="steve-run-"))
+    folder.chmod(0o1777)  # as the one it stands in for: some programs that are tested run as another user
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+        if left := ours(folder):
+            said = f"left among the temporary files, and removed now: {', '.join(left)}"
+            results.append(Result("nothing stays behind", Counts(failed=1, reason=said), 0.0))
+    finally:
+        os.environ.pop("TMPDIR")
+        os.environ.update({} if before is None else {"TMPDIR": before})
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ours(folder: Path) -> list[str]:
+    """What in a directory is this project's, or Ansible's when it runs this project; pytest keeps its own."""
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith(("steve", "ansible", "chargeops")))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -121,7 +148,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("stages", nargs="*", metavar="STAGE", help="a stage, or a group of stages")
     parser.add_argument("--all", action="store_true", help="also what takes long, and the whole fault matrix")
     parser.add_argument("--shard", type=part, default=(1, 1), metavar="I/N", help="part I of N of integration")
-    parser.add_argument("--jobs", metavar="GROUP", help="print the stages of a group as JSON, and run none")
+    parser.add_argument("--jobs", action="store_true", help="print the stages of molecule as JSON, and run none")
     return parser
 
 
@@ -221,10 +248,6 @@ def verdict(results: Sequence[Result]) -> int:
     """Exit code: something must have passed, and nothing failed."""
     failed = any(result.counts.failed for result in results)
     return 1 if failed or not any(result.counts.passed for result in results) else 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -22,13 +22,17 @@ from tests.stack.shell import CACHE, ROOT
 
 ENVIRONMENT = os.environ.get("STEVE_TEST_ENVIRONMENT", "venv")
 REPORTS = CACHE / "reports" if ENVIRONMENT == "venv" else CACHE / "reports" / ENVIRONMENT
-STAGE_TIMEOUT_S = 4800.0
+STAGE_TIMEOUT_S = float(os.environ.get("STEVE_STAGE_TIMEOUT_S", "4800"))
+"""How long a stage may take; the workflow gives less, so that a slow one is reported before its job is killed."""
+
 SLOTS = 2
 """How many stages that use one processor run at the same time, and how many processes one that shares its work has."""
 
 CORES = ("2.20", "2.21")
 CORE_PYTHONS = ("3.12", "3.13", "3.14")
 """Further releases of ansible-core (environments core-… of tests/bootstrap.py), and the Pythons they run on."""
+OLDEST_CORE, OLDEST_CORE_PYTHONS = "2.19", ("3.11",)
+"""The release that dev has on the one Python that this release is tried on; with another Python it is a stage, too."""
 
 MATRIX_SHARDS = 4
 SHARED_WORK = ("-n", str(SLOTS))
@@ -84,7 +88,7 @@ def all_stages(shard: tuple[int, int] = (1, 1)) -> list[Stage]:
             "integration", "integration",
             lambda: pytest("integration", *SHARED_FILES, files=files), needs_stack=True, slots=SLOTS,
         ),
-        *(Stage(f"molecule {name}", "molecule", partial(molecule, name), needs_stack=True) for name in scenarios()),
+        *molecule_stages(),
     ]  # fmt: skip
 
 
@@ -143,9 +147,10 @@ def molecule(scenario: str) -> Counts:
 
 def core(version: str) -> Counts:
     """Run what depends on ansible-core with another release of it, in an environment of its own."""
-    found = [path for path in map(pythons.find, CORE_PYTHONS) if path]
+    wanted = OLDEST_CORE_PYTHONS if version == OLDEST_CORE else CORE_PYTHONS
+    found = [path for path in map(pythons.find, wanted) if path]
     if not found:
-        needed = ", ".join(CORE_PYTHONS)
+        needed = ", ".join(wanted)
         return Counts(failed=1, reason=f"core {version} needs a Python of {needed}: none is on PATH or in pyenv")
     stages = ("unit", "contract", "sanity", "artifact", "targets")
     return command(found[0], "tests/bootstrap.py", f"core-{version}", "tests/run.py", *stages)
@@ -153,7 +158,8 @@ def core(version: str) -> Counts:
 
 def cores() -> list[str]:
     """The releases of ansible-core beside the one of this environment."""
-    return [version for version in CORES if not metadata.version("ansible-core").startswith(f"{version}.")]
+    known = (OLDEST_CORE, *CORES)
+    return [version for version in known if not metadata.version("ansible-core").startswith(f"{version}.")]
 
 
 def target(version: str) -> Counts:
@@ -180,10 +186,15 @@ def sharded(files: Sequence[str], number: int, of: int) -> list[str]:
     return sorted(parts[number - 1])
 
 
-def jobs(group: str) -> list[dict[str, str]]:
-    """The stages of a group as jobs of a workflow: the fault matrix, which is long, in shards."""
+def molecule_stages() -> list[Stage]:
+    """A stage for each scenario."""
+    return [Stage(f"molecule {name}", "molecule", partial(molecule, name), needs_stack=True) for name in scenarios()]
+
+
+def jobs() -> list[dict[str, str]]:
+    """The stages of molecule as jobs of a workflow: the fault matrix, which is long, in shards. Needs only Python."""
     found = []
-    for stage in select(all_stages(), [group]):
+    for stage in molecule_stages():
         parts = [f"{part}/{MATRIX_SHARDS}" for part in range(1, MATRIX_SHARDS + 1)]
         for part in parts if stage.name == "molecule fault_matrix" else ["quick"]:
             found.append({"stage": stage.name, "matrix": part})

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +73,7 @@ def playbook(
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(ROOT)
     with tempfile.TemporaryDirectory(prefix="steve-inventory-") as folder:
-        reports = reports or Path(tempfile.mkdtemp(prefix="steve-reports-"))
+        reports = reports or reports_directory()
         hosts = Path(folder) / "hosts.json"
         hosts.write_text(json.dumps(inventory), encoding="utf-8")
         variables = Path(folder) / "extra.json"
@@ -102,6 +104,13 @@ def playbook(
         )
     runs = sorted((item for item in reports.iterdir() if item.is_dir()), key=lambda item: item.stat().st_mtime_ns)
     return Run(done.returncode, done.stdout + done.stderr, tuple(runs))
+
+
+def reports_directory() -> Path:
+    """A directory for the reports of a run, removed when this process ends: whoever asked reads them until then."""
+    made = Path(tempfile.mkdtemp(prefix="steve-reports-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def local_host(**variables: Any) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from tests.matrix import live, rows
+from tests.process import interrupt
 from tests.stack import cleanup, images
 from tests.stack.engine import running
-from tests.stack.fixtures import _interrupt
 from tests.stack.project import Stack
 from tests.stack.shell import StackError
 
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(chosen: Sequence[rows.Row], options: argparse.Namespace) -> int:
     live.environment()
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     started = time.monotonic()
     try:
         with ExitStack() as life:

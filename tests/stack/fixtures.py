@@ -9,10 +9,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from types import FrameType
 
 import pytest
 
+from tests.process import interrupt
 from tests.stack import cleanup, images
 from tests.stack.engine import Engine, running
 from tests.stack.images import Images
@@ -34,15 +34,10 @@ class Stacks:
         return self._known[key]
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let a terminated run clean up as an interrupted one does."""
-    raise KeyboardInterrupt
-
-
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[Engine]:
     """A Docker engine; stopped at the end only if it was not there before. Removes what killed runs left."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         with running() as engine:
             cleanup.sweep(engine, cleanup.owner_is_dead)

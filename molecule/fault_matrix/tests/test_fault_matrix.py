@@ -15,8 +15,8 @@ import pytest
 from testinfra.host import Host
 
 from tests.matrix import live, rows
+from tests.process import interrupt
 from tests.stack import cleanup, engine, images
-from tests.stack.fixtures import _interrupt
 from tests.stack.project import Stack
 
 ROWS = rows.select((os.environ.get("STEVE_MATRIX") or "quick").split())
@@ -26,7 +26,7 @@ ROWS = rows.select((os.environ.get("STEVE_MATRIX") or "quick").split())
 def outcomes() -> Iterator[dict[str, live.Outcome]]:
     """Outcomes by row, on the stacks of the scenario; what rows want beside them is brought up and removed again."""
     live.environment()
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         with ExitStack() as life:
             there = engine.ensure()

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,50 @@ def test_a_folder_without_tests_is_a_failure(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(stages, "ROOT", tmp_path)
     monkeypatch.setattr(stages, "REPORTS", tmp_path)
     assert stages.pytest("empty", "-q", "--no-header") == Counts(failed=1, reason="nothing was tested")
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        ("", ""),
+        ("steve-reports-x", "left among the temporary files, and removed now: steve-reports-x"),
+        ("ansible_x_payload_y", "left among the temporary files, and removed now: ansible_x_payload_y"),
+    ],
+    ids=["nothing", "reports", "a-module"],
+)
+def test_what_a_run_leaves_is_a_failure_and_gone(left: str, reason: str, tmp_path: Path) -> None:
+    results: list[Result] = []
+    with run.temporary_files(results):
+        folder = Path(os.environ["TMPDIR"])
+        stages.command("mkdir", *(str(folder / name) for name in ("pytest-of-me", left) if name))
+        assert (folder / "pytest-of-me").is_dir()
+    assert [one.counts for one in results] == ([Counts(failed=1, reason=reason)] if reason else [])
+    assert not folder.exists() and run.verdict([result(passed=1), *results]) == (1 if reason else 0)
+
+
+def test_a_run_has_temporary_files_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole of it: a stage that leaves something makes the run red."""
+    leaves = Stage("one", "g", lambda: stages.command("sh", "-c", 'mkdir "$TMPDIR/steve-x"'))
+    monkeypatch.setattr(run, "all_stages", lambda shard: [leaves])
+    for name in ("STEVE_TEST_OWNER", "STEVE_MATRIX", "NO_COLOR"):
+        monkeypatch.setenv(name, "as it was")  # main sets them, and they are put back
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert run.main([]) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 1 failed, 0 skipped"
+
+
+def test_the_reports_of_a_playbook_are_gone_when_their_tests_are(tmp_path: Path) -> None:
+    """In a process of its own, as those of pytest-xdist are; the loader of the collection leaves nothing either."""
+    asked = "from tests.integration.playbook import reports_directory as made; print(made()); import tests.conftest"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    said = subprocess.check_output([sys.executable, "-c", asked], cwd=stages.ROOT, env=environment, text=True)
+    assert said.startswith(str(tmp_path / "steve-reports-")) and list(tmp_path.iterdir()) == []
 
 
 def test_stages_are_chosen_by_name_or_group() -> None:

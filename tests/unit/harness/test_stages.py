@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests import process, pythons, run, stages
+from tests import bootstrap, process, pythons, run, stages
 from tests.run import Docker, Result
 from tests.stages import Counts, Stage
 
@@ -124,7 +126,31 @@ def test_long_stages_run_only_when_they_are_asked_for() -> None:
 def test_a_python_that_is_not_there_is_a_failure_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pythons, "find", lambda version: None)
     assert stages.target("3.8").reason == "there is no Python 3.8 on PATH or in pyenv, and it has to be tried"
+    assert stages.core("2.19").reason == "core 2.19 needs a Python of 3.11: none is on PATH or in pyenv"
     assert stages.core("2.21").reason == "core 2.21 needs a Python of 3.12, 3.13, 3.14: none is on PATH or in pyenv"
+
+
+@pytest.mark.parametrize("here", ["2.19", "2.20", "2.21"])
+def test_every_release_of_ansible_core_is_tried_whichever_is_here(here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages.metadata, "version", lambda name: f"{here}.1")
+    others = {"2.19", "2.20", "2.21"} - {here}
+    assert {stage.name for stage in stages.all_stages() if stage.group == "cores"} == {f"core {one}" for one in others}
+    assert {f"core-{one}" for one in others} <= set(bootstrap.ENVIRONMENTS)
+
+
+def test_the_python_with_the_oldest_core_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = sys.executable
+    monkeypatch.setattr(pythons, "find", lambda version: there if version == "3.11" else None)
+    for version, called, taken in (
+        ((3, 13), "/usr/bin/python3", there),
+        ((3, 13), "/usr/bin/python3.13", None),
+        ((3, 11), "/usr/bin/python3", None),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "version_info", version)
+            patch.setattr(sys, "executable", called)
+            found = bootstrap.preferred()
+        assert found == taken, (version, called)
 
 
 def test_a_python_is_known_by_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -140,6 +166,83 @@ def test_a_python_is_known_by_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_fault_matrix_is_several_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "scenarios", lambda: ["default", "fault_matrix"])
-    made = stages.jobs("molecule")
+    made = stages.jobs()
     assert [job["matrix"] for job in made if job["stage"] == "molecule fault_matrix"] == ["1/4", "2/4", "3/4", "4/4"]
     assert {"stage": "molecule default", "matrix": "quick"} in made
+
+
+PYTEST = "python -m pytest"
+#: Every stage that is one for all, and what it runs; … stands for more words.
+STAGES = {
+    "ruff": ["ruff check ."],
+    "yamllint": ["yamllint --strict ."],
+    "shellcheck": ["shellcheck …"],
+    "reuse": ["reuse lint --lines"],
+    "changelog": ["antsibull-changelog lint"],
+    "ansible-lint": ["ansible-lint"],
+    "docs": ["antsibull-docs lint-collection-docs --plugin-docs ."],
+    "types": ["mypy --strict -p ansible_collections.chargeops.steve.plugins -p tests", "mypy --strict …"],
+    "sanity": ["ansible-test sanity …"],
+    "importer": ["python -m tests.importer"],
+    "artifact": [f"{PYTEST} tests/artifact …"],
+    "unit": [f"{PYTEST} tests/unit …"],
+    "contract": [f"{PYTEST} tests/contract …"],
+    "integration": [f"{PYTEST} tests/integration/test_…"],
+}
+SEVERAL = {"targets", "cores", "molecule"}
+
+
+def programs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that a stage would run."""
+    ran: list[str] = []
+
+    def stream(argv: Sequence[str], **_how: object) -> int:
+        ran.append(shlex.join("python" if word == sys.executable else word for word in argv))
+        return 0
+
+    monkeypatch.setattr(stages, "stream", stream)
+    monkeypatch.setattr(stages.sanity, "prepare", lambda: ROOT)
+    monkeypatch.setattr(stages, "read_report", lambda report: Counts(passed=1))
+    stage.run()
+    return ran
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Stage]:
+    monkeypatch.setattr(stages, "REPORTS", tmp_path)
+    return {stage.name: stage for stage in stages.all_stages()}
+
+
+def test_no_stage_is_missing(known: dict[str, Stage]) -> None:
+    assert {stage.group for stage in known.values()} >= SEVERAL
+    assert [name for name, stage in known.items() if stage.group not in SEVERAL] == list(STAGES)
+    scenarios = {f"molecule {path.parent.name}" for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    assert {name for name, stage in known.items() if stage.group == "molecule"} == scenarios
+    assert {name for name, stage in known.items() if stage.full} == {
+        name for name, stage in known.items() if stage.group in ("targets", "cores")
+    }
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_runs_its_program(known: dict[str, Stage], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = programs(known[name], monkeypatch)
+    assert len(ran) == len(STAGES[name])
+    for command, wanted in zip(ran, STAGES[name], strict=True):
+        start, more, _rest = wanted.partition("…")
+        assert command.startswith(start) if more else command == wanted
+        assert not {"-k", "--deselect", "--ignore", "--exit-zero", "--collect-only"} & set(shlex.split(command))
+
+
+def test_all_files_of_integration_tests_run(known: dict[str, Stage], monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = programs(known["integration"], monkeypatch)
+    assert {f"tests/integration/{path.name}" for path in (ROOT / "tests" / "integration").glob("test_*.py")} == {
+        word for word in shlex.split(command) if word.startswith("tests/")
+    }
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")))
+def test_a_scenario_runs_from_its_beginning_to_its_end(
+    known: dict[str, Stage], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = programs(known[f"molecule {name}"], monkeypatch)
+    assert ran == [f"molecule test --no-command-borders --scenario-name {name}"]
