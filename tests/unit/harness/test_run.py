@@ -15,6 +15,7 @@ import pytest
 
 from tests import run, stages
 from tests.run import Result
+from tests.stack.shell import ROOT
 from tests.stages import Counts, Stage
 
 
@@ -108,7 +109,7 @@ def test_the_reports_of_a_playbook_are_gone_when_their_tests_are(tmp_path: Path)
     """In a process of its own, as those of pytest-xdist are; the loader of the collection leaves nothing either."""
     asked = "from tests.integration.playbook import reports_directory as made; print(made()); import tests.conftest"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    said = subprocess.check_output([sys.executable, "-c", asked], cwd=stages.ROOT, env=environment, text=True)
+    said = subprocess.check_output([sys.executable, "-c", asked], cwd=ROOT, env=environment, text=True)
     assert said.startswith(str(tmp_path / "steve-reports-")) and list(tmp_path.iterdir()) == []
 
 
