@@ -74,9 +74,9 @@ def test_a_folder_without_tests_is_a_failure(monkeypatch: pytest.MonkeyPatch, tm
     [
         ("", ""),
         ("steve-reports-x", "left among the temporary files, and removed now: steve-reports-x"),
-        ("ansible_x_payload_y", "left among the temporary files, and removed now: ansible_x_payload_y"),
+        ("ansible_x_payload_y", ""),
     ],
-    ids=["nothing", "reports", "a-module"],
+    ids=["nothing", "reports", "of-a-killed-module"],
 )
 def test_what_a_run_leaves_is_a_failure_and_gone(left: str, reason: str, tmp_path: Path) -> None:
     results: list[Result] = []
