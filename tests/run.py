@@ -138,7 +138,7 @@ def temporary_files(results: list[Result]) -> Iterator[None]:
 
 
 def ours(folder: Path) -> list[str]:
-    """What in a directory is this project's. Tools keep some on purpose, and tests kill modules of Ansible in theirs."""
+    """What in a directory is this project's. Tools keep some on purpose, and tests kill modules of Ansible."""
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("steve"))
 
 
