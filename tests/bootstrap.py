@@ -66,16 +66,16 @@ def preferred():  # type: () -> str | None
 
     Only it has ansible-core 2.19, and hosts with Python 3.8.
     """
-    if sys.version_info < (3, 9) or sys.version_info[:2] == (3, 11):
-        return None
-    if os.path.basename(sys.executable) not in ("python", "python3"):
+    version = tuple(sys.version_info[:2])
+    if version < (3, 9) or version == (3, 11) or os.path.basename(sys.executable) not in ("python", "python3"):
         return None
     sys.path.insert(0, ROOT)
     from tests import pythons
 
     found = pythons.find("3.11")
-    probe = [found, "-c", "import ensurepip, venv"]
-    return found if found and subprocess.call(probe, stderr=subprocess.DEVNULL) == 0 else None
+    if found and subprocess.call([found, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL) == 0:
+        return found
+    return None
 
 
 def environment(folder):  # type: (str) -> dict[str, str]

@@ -14,11 +14,12 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from tests import bootstrap, process, pythons, run, stages
+from tests import bootstrap, process, pythons, run, sanity, stages
 from tests.run import Docker, Result
 from tests.stages import Counts, Stage
 
@@ -132,7 +133,7 @@ def test_a_python_that_is_not_there_is_a_failure_that_names_it(monkeypatch: pyte
 
 @pytest.mark.parametrize("here", ["2.19", "2.20", "2.21"])
 def test_every_release_of_ansible_core_is_tried_whichever_is_here(here: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages.metadata, "version", lambda name: f"{here}.1")
+    monkeypatch.setattr(metadata, "version", lambda name: f"{here}.1")
     others = {"2.19", "2.20", "2.21"} - {here}
     assert {stage.name for stage in stages.all_stages() if stage.group == "cores"} == {f"core {one}" for one in others}
     assert {f"core-{one}" for one in others} <= set(bootstrap.ENVIRONMENTS)
@@ -201,7 +202,7 @@ def programs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return 0
 
     monkeypatch.setattr(stages, "stream", stream)
-    monkeypatch.setattr(stages.sanity, "prepare", lambda: ROOT)
+    monkeypatch.setattr(sanity, "prepare", lambda: ROOT)
     monkeypatch.setattr(stages, "read_report", lambda report: Counts(passed=1))
     stage.run()
     return ran

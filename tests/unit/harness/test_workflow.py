@@ -25,7 +25,7 @@ JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
 
 
 #: What may stand here. Others can take a gate away: if, continue-on-error, defaults, shell, container, max-parallel, …
-KEYS = {
+KEYS: dict[str, set[Any]] = {
     "workflow": {"name", True, "permissions", "concurrency", "env", "jobs"},  # YAML reads the word on as true
     "job": {"name", "needs", "runs-on", "timeout-minutes", "strategy", "env", "outputs", "steps"},
     "strategy": {"fail-fast", "matrix"},
