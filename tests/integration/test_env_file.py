@@ -167,7 +167,7 @@ def test_the_env_file_and_the_profile_of_the_command_line_are_taken_along(asking
     (asking / "prod.env").write_text("WHICH=app.env\n")
     service = "image: none, profiles: [steve], depends_on: [db], env_file: ['$WHICH']"
     (asking / "compose.yml").write_text(f"services: {{app: {{{service}}}, db: {{image: none, profiles: [steve]}}}}\n")
-    options = {"compose_env_files": ["prod.env"], "compose_profiles": ["steve"]}
+    options: dict[str, Any] = {"compose_env_files": ["prod.env"], "compose_profiles": ["steve"]}
     done = ensured(asking, {"A": "new"}, **options)
     assert (done["checked"], done["warnings"]) == ("compose", [])
 
