@@ -26,13 +26,16 @@ _MAX_TAGS = 5000
 MAX_LINE = 16 * 1024
 _LONG = re.compile(rf"[^\n]{{{MAX_LINE + 1},}}")
 #: Words of which one is in every name of a secret.
-_WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi")
+_WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi", "pw", "psk")
 
 #: Values that say nothing secret behind the name of a secret. ``$NAME`` is a variable in compose's files only.
 _HARMLESS = (
     r"(?:YES|NO|true|false|null|None|undefined|\(value|\(secret|\[PROTECTED\]|\*+|\$\{\w+\})(?![^\s\"',;)}\]])"
 )
 _HARMLESS_IN_COMPOSE = rf"(?:{_HARMLESS}|\$\w+(?![^\s\"',;)}}\]]))"
+
+#: Names in front of a value that a rule may hide, and that alone would not make a value known as a secret.
+_NAMES = rf"(?:{NAME}|(?<![a-z])pw(?![a-z])|(?:db|user|root|admin|smtp|mail|ldap|require)_?pass(?![a-z])|psk(?![a-z]))"
 
 _PEM = re.compile(
     r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY)-----"
@@ -47,12 +50,16 @@ _PEM_END = re.compile(
     r"(?:[\d:.T-]{19,30}Z )?(?=-----END [A-Z0-9 ]*PRIVATE KEY)",
     re.MULTILINE,
 )
+_SCHEME = r"(?:basic|bearer|digest|token)\s{1,4}"
+#: A parameter of a scheme, as ``realm="x"``: no credential, or one that has a rule of its own.
+_PARAMETER = r"(?:realm|username|nonce|uri|qop|algorithm|charset|opaque|response|cnonce|error)="
 _AUTHORIZATION = re.compile(
-    r"(?i)(authorization\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}[\"'\[\\]{0,4})((?:basic|bearer|digest|token)\s{1,4})?"
-    rf"(?!{_HARMLESS})[^\s\"'\],;}}\\]+"
+    rf"(?i)(authorization\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}[\"'\[\\]{{0,4}})({_SCHEME})?"
+    rf"(?![\"'\[\\]{{0,4}}(?:{_HARMLESS}|{_PARAMETER}|{_SCHEME}))[^\s\"'\],;}}\\]+"
 )
 # "Basic Authorization header" is how SteVe itself speaks.
-_TOKEN = re.compile(r"(?i)\b(basic|bearer) (?=[^\s\"']*[0-9=+/])[A-Za-z0-9+/=_.~-]{6,}")
+_TOKEN = re.compile(rf"(?i)\b(basic|bearer) (?!{_PARAMETER})(?=[^\s\"']*[0-9=+/])[A-Za-z0-9+/=_.~-]{{6,}}")
+_DIGEST = re.compile(r"(?i)(\b(?:response|cnonce)=\\{0,7}[\"']?)(?!\(value)[^\s\"'\\,;\]}]+")
 _COOKIE = re.compile(
     r"(?i)(cookie\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
     r"(\"(?:[^\"\\]|\\.){0,4000}\"|'[^'\n]{0,4000}'|\[[^\]\n]{0,4000}\]|(?!\(value)[^\"'\[\s][^\"\n]*)"
@@ -62,29 +69,62 @@ _CSRF = re.compile(
     r"(?i)([cx]srf[\w-]{0,40}\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}\\{0,4}[\"']?|name=\"_csrf\"[^>\n]{0,200}?value=\")"
     r"(?!\(value)[^\s\"'&;,<>\]})\\]+"
 )
-_QUERY = re.compile(
-    r"((?:\b(?:https?|wss?|jdbc:\w{1,20})://[^\s?\"'<>]{1,500}|(?<![\w.])/[^\s?\"'<>]{0,500})\?)"
-    r"(?!\(query)[^\s\"'<>=]{0,500}=[^\s\"'<>]*"
-)
+#: A word from its begin: whatever it is made of, each of its characters is gone through a few times and no more.
+_WORD = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]+")
+_PLACE = re.compile(r"\b(?:https?|wss?|jdbc:\w{1,20})://[^?]|(?<![\w.])/")
 _USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)(?!\(value)[^\s\"'<>/]{1,500}@")
-_TAG_NAME = r"(?:parent|ocpp)?_?id_?(?:tag|token)"
+#: A value in quotes, however often they were escaped; one whose end is missing goes to the end of its line, so that no
+#: character is gone through twice. The groups' names get a mark of where they stand.
+_IN_QUOTES = (
+    r"(?:\"(?P<double{0}>(?:[^\"\\\n]|\\.)+)|'(?P<single{0}>(?:[^'\\\n]|\\.)+)"
+    r"|(?P<slashes{0}>\\{{1,7}})(?P<quote{0}>[\"'])"
+    r"(?P<escaped{0}>(?:(?!(?<!\\)(?P=slashes{0})(?P=quote{0}))[^\n])+))"
+)
+_TAG_NAME = r"(?:parent|ocpp)?_?(?:id_?(?:tag|token)|tag_?id)(?:s|_?list)?"
 _TAG = re.compile(
-    rf"(?i)({_TAG_NAME}\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}\\{{0,4}}\")([^\"\\\n]+)"
-    rf"|({_TAG_NAME}\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}\\{{0,4}}')([^'\\\n]+)"
-    rf"|({_TAG_NAME}\s{{0,4}}[:=]\s{{0,4}})([^\s\"'\\,;}}\])<>{{\[(]+)"
-    rf"|(<(?:\w{{1,20}}:)?{_TAG_NAME}>)([^<\n]+)"
-    rf"|({_TAG_NAME}(?:\(s\))? [\"'])([^\"'\n]+)"
+    rf"(?i){_TAG_NAME}(?:\\{{0,7}}[\"'])?\s{{0,4}}[:=]\s{{0,4}}(?:{_IN_QUOTES.format('1')}"
+    # Lists, also of things in quotes; a value in braces is none where more than it stands in them.
+    r"|\[(?P<list>[^\[\]{}\n]+)|\{(?P<braced>[^\s\"'\\,;}\])<>{\[(=:]{1,200})\}"
+    r"|(?P<bare>[^\s\"'\\,;}\])<>{\[(]+))"
+    rf"|(?:{_TAG_NAME}|ocpp_?tag)(?:\(s\))? [\"'\[](?P<called>[^\"'\]\n]+)"
+    r"|Multiple users found for OcppTag (?P<unnamed>[^\n]+)"
+    r"|Duplicate entry '(?P<entry>(?:(?!' for key )[^\n]){1,300})(?=' for key '[^'\n]{0,100}id_?tag)"
 )
-_STATION_KEY = re.compile(
-    r"\{[^{}\n]{0,2000}\b(?:AuthorizationKey|AuthorisationKey)\b[^{}\n]{0,2000}\}|.*BasicAuthPassword.*"
+_TAG_ELEMENT = re.compile(
+    rf"(?i)(?:<|&lt;)(?:[\w.-]{{1,40}}:)?{_TAG_NAME}(?:\s(?:(?!&gt;)[^<>\n]){{0,500}})?(?:>|&gt;)"
+    r"\s{0,200}(?:[\d:.T-]{19,30}Z\s{1,200})?(?:<!\[CDATA\[)?(?P<text>(?:(?!&lt;|\]\]>)[^<\s])"
+    r"(?:(?!&lt;|\]\]>)[^<\n])*)"
 )
-_STATION_VALUE = re.compile(
-    r"(\\{0,4}\"(?:attribute)?value\\{0,4}\"\s{0,4}:\s{0,4}\\{0,4}\")(?!\(value)([^\"\\\n]+)", re.IGNORECASE
+#: Groups of the rules above that hold a value.
+_VALUES = (
+    "double1", "single1", "escaped1", "list", "braced", "bare", "called", "unnamed", "entry", "text",
+)  # fmt: skip
+_TAG_HINTS = ("idtag", "id_tag", "idtoken", "id_token", "tagid", "tag_id", "ocpptag")
+#: What stands in the place of a value and is none.
+_NO_VALUE = re.compile(r"\s*(?:true|false|null|\(value hidden\))?\s*", re.IGNORECASE)
+_ITEM = re.compile(r"[^\s,\"'\\](?:[^,\"'\\\n]*[^\s,\"'\\])?")
+#: Names of what a station is configured with, of which the value is a secret. ``AuthorizationCacheEnabled`` is none.
+_STATION_SECRET = re.compile(
+    r"(?i)(?:passw(?:or)?[dt]|passwort|passphrase|passcode|psk|pwd|secret|credential"
+    r"|(?:authori[sz]ation|auth|api|private|security|encryption|wpa|wep|wi-?fi|wlan|access|shared)[-_. ]?key"
+    r"|token|(?<![a-z])(?:pass|pw|pin)(?![a-z])|(?-i:PIN|Pin(?![a-z])))"
+    r"(?![\w.-]{0,40}(?:length|enabled|lifetime|timeout|interval|count|policy|required|supported|_file|_path)\Z)"
+)
+_STATION_TAG = re.compile(rf"(?i){_TAG_NAME}\Z")
+#: What tells where in a line the name of a key and its value stand: braces, labels, elements.
+_STATION_PART = re.compile(
+    r"(?i)(?P<open>\{)|(?P<close>\})"
+    r"|(?<![\w.-])(?:(?P<name>key|name)|(?:attribute_?)?value)(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}"
+    rf"(?:{_IN_QUOTES.format('1')}|(?P<bare>[^\s\"'\\,;}}\])<>{{\[(]+))"
+    r"|(?:<|&lt;)(?:[\w.-]{1,40}:)?(?:(?P<element>key|name)|value)(?:\s(?:(?!&gt;)[^<>\n]){0,500})?(?:>|&gt;)"
+    r"\s{0,20}(?:<!\[CDATA\[)?(?P<text>(?:(?!&lt;|\]\]>)[^<\n])+)"
 )
 _SECRET_NAME, _SECRET_NAME_IN_COMPOSE = (re.compile(
-    rf"(?i)({NAME}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
+    rf"(?i)({_NAMES}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
     rf"(\\{{1,4}}\"[^\"\n]{{0,4000}}?\\{{1,4}}\"|\"(?:[^\"\\\n]|\\.){{0,4000}}\"|'[^'\n]{{0,4000}}'"
-    rf"|(?![\"']|\\{{0,4}}[\"']?{harmless})[^\s,;&\"'<>)}}\]]+)"
+    # A list is hidden as a whole; objects have names of their own.
+    rf"|(?![\[{{]{{0,2}}{_SCHEME}(?:\(value|{_PARAMETER}))(?:\[(?!\(value)[^\[\]{{}}\n]+\]?"
+    rf"|(?![\"']|\[[\[\]{{(]|\{{\\{{0,7}}[\"']|\\{{0,4}}[\"']?{harmless})(?:\{{\w{{1,20}}\}})?[^\s,;&\"'<>)}}\]]+))"
 ) for harmless in (_HARMLESS, _HARMLESS_IN_COMPOSE))  # fmt: skip
 _ASSIGNED = re.compile(rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{NAME}[\w-]{{0,40}} )(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
 _IDENTIFIED = re.compile(r"(?i)(identified (?:by|with \S+ (?:by|as)) )('[^']*'|\"[^\"]*\")")
@@ -115,11 +155,16 @@ class Redacted:
         if not hints:
             self.text = pattern.sub(counted, self.text)
             return
+        self.lines(name, lambda line: (pattern.sub(counted, line), 0), *hints)
+
+    def lines(self, name: str, put: Callable[[str], tuple[str, int]], *hints: str) -> None:
+        """Apply to lines that hold one of the hints what gives a line and how often it hid something of it."""
         lines = self.text.split("\n")
         for number, line in enumerate(lines):
             lowered = line.lower()
             if any(hint in lowered for hint in hints):
-                lines[number] = pattern.sub(counted, line)
+                lines[number], count = put(line)
+                self.counts[name] += count
         self.text = "\n".join(lines)
 
     def shorten(self) -> None:
@@ -144,25 +189,107 @@ class Tags:
 def log(text: str, tags: Tags | None = None) -> Redacted:
     """Lines of SteVe's log; idTags become numbers, so that what one of them did can still be followed."""
     known = tags or Tags()
-
-    def tag(match: re.Match[str]) -> str:
-        before, value = next((a, b) for a, b in zip(match.groups()[::2], match.groups()[1::2]) if b is not None)
-        if value.lower() in ("null", "none") or value.startswith("(idTag"):
-            return match.group()
-        return before + known.shown(value)
-
     done = Redacted(text)
     _keys(done)
     done.shorten()
-    done.rule(
-        "station-key", _STATION_KEY, lambda match: _STATION_VALUE.sub(rf"\1{HIDDEN}", match.group()),
-        "authorizationkey", "authorisationkey", "basicauthpassword",
-    )  # fmt: skip
-    done.rule("id-tag", _TAG, tag, "idtag", "id_tag", "idtoken", "id_token")
+    _idtags(done, known)
+    done.lines("station-key", lambda line: _station_values(line, known), *_WORDS, "psk", "pin", "tag")
     _headers(done)
-    done.rule("query", _QUERY, r"\1(query hidden)", "?")
+    done.rule("query", _WORD, lambda match: _without_query(match.group()), "?")
     _values(done, _SECRET_NAME)
     return done
+
+
+def _idtags(done: Redacted, known: Tags) -> None:
+    done.rule("id-tag", _TAG, lambda match: _tagged(match, known), *_TAG_HINTS)
+    lowered = done.text.lower()
+    if any(hint in lowered for hint in ("idtag", "idtoken", "id_tag", "id_token", "tagid")):
+        # Its value may stand in the line below.
+        done.rule("id-tag", _TAG_ELEMENT, lambda match: _tagged(match, known))
+
+
+def _tagged(match: re.Match[str], known: Tags) -> str:
+    """What a rule for idTags found, with numbers in their places."""
+    name, value = _caught(match)
+    if name == "list":
+        shown = _ITEM.sub(lambda item: _tag(item.group(), known), value)
+    else:
+        shown = _tag(value, known)
+    begin = match.start(name) - match.start()
+    return match.group()[:begin] + shown + match.group()[begin + len(value) :]
+
+
+def _caught(match: re.Match[str]) -> tuple[str, str]:
+    """Name and text of the group that holds the value."""
+    return next((name, match[name]) for name in _VALUES if match.re.groupindex.get(name) and match[name] is not None)
+
+
+def _tag(value: str, known: Tags) -> str:
+    inner = value.strip()
+    if not inner or inner.lower() in ("null", "none") or inner.startswith("(idTag"):
+        return value
+    return value.replace(inner, known.shown(inner))
+
+
+@dataclass
+class _Object:
+    """What was read of an object in a line so far: the name of a key, and where values stand."""
+
+    secret: str = ""
+    named: bool = False
+    values: list[tuple[int, int]] = field(default_factory=list)
+
+
+def _station_values(line: str, known: Tags) -> tuple[str, int]:
+    """A line without the values of a station's secret keys, and how many they were.
+
+    ``{"key": ..., "value": ...}`` in either order, the same as ``key=..., value=...`` and as elements, and OCPP 2's
+    ``{"attributeValue": ..., "variable": {"name": ...}}``.
+    """
+    hidden: dict[tuple[int, int], str] = {}
+    stack = [_Object()]
+
+    def settle(one: _Object) -> None:
+        if one.secret:
+            hidden.update(dict.fromkeys(one.values, one.secret))
+
+    for match in _STATION_PART.finditer(line):
+        top = stack[-1]
+        if match["open"]:
+            stack.append(_Object())
+        elif match["close"]:
+            settle(top)
+            if len(stack) > 1:
+                stack.pop()
+                # The name of a variable stands one object deeper than its value.
+                stack[-1].secret = stack[-1].secret or ("" if top.values else top.secret)
+        elif match["name"] or match["element"]:
+            if top.named and top.values:
+                settle(top)
+                stack[-1] = top = _Object()
+            value = _caught(match)[1].strip()
+            secret = "key" if _STATION_SECRET.search(value) else "tag" if _STATION_TAG.search(value) else ""
+            top.named, top.secret = True, top.secret or secret
+        else:
+            top.values.append(match.span(_caught(match)[0]))
+    for one in stack:
+        settle(one)
+    pieces, end, count = [], 0, 0
+    for span, kind in sorted(hidden.items()):
+        value = line[slice(*span)]
+        shown = _tag(value, known) if kind == "tag" else value if _NO_VALUE.fullmatch(value) else HIDDEN
+        pieces += [line[end : span[0]], shown]
+        end, count = span[1], count + (shown != value)
+    return "".join([*pieces, line[end:]]), count
+
+
+def _without_query(word: str) -> str:
+    """A word that holds a URL or a path, without the values behind its question mark."""
+    place = _PLACE.search(word)
+    mark = word.find("?", place.end()) if place else -1
+    if mark < 0 or "=" not in word[mark:] or word.startswith("(query", mark + 1):
+        return word
+    return f"{word[: mark + 1]}(query hidden)"
 
 
 def _keys(done: Redacted) -> None:
@@ -174,6 +301,7 @@ def _headers(done: Redacted) -> None:
     whole = "authorization"
     done.rule(whole, _AUTHORIZATION, lambda match: f"{match.group(1)}{match.group(2) or ''}{HIDDEN}", whole)
     done.rule(whole, _TOKEN, rf"\1 {HIDDEN}", "basic ", "bearer ")
+    done.rule(whole, _DIGEST, rf"\1{HIDDEN}", "digest ")
     done.rule("cookie", _COOKIE, rf"\1{HIDDEN}", "cookie")
     done.rule("cookie", _SESSION, rf"\1{HIDDEN}", "jsessionid")
     done.rule("csrf", _CSRF, rf"\1{HIDDEN}", "csrf", "xsrf")
@@ -186,12 +314,17 @@ def _values(done: Redacted, secret_name: re.Pattern[str]) -> None:
     done.rule("identified-by", _IDENTIFIED, rf"\1{HIDDEN}", "identified")
 
 
+_IS_HIDDEN = re.compile(rf"(?i)(?:{_SCHEME})?\((?:value|secret) hidden\)")
+
+
 def _hidden_value(match: re.Match[str]) -> str:
     """The name and, in place of the value, a word; its quotes stay."""
     value = match.group(2)
-    inner = value.strip("\\\"'")
-    if not inner or re.fullmatch(_HARMLESS, inner) or inner in ("(value hidden)", "(secret hidden)"):
+    inner = value.strip("\\\"'[]")
+    if not inner or re.fullmatch(_HARMLESS, inner) or _IS_HIDDEN.fullmatch(inner):
         return match.group()
+    if value[0] == "[":
+        return f"{match.group(1)}[{HIDDEN}]"
     edge = value[: len(value) - len(value.lstrip("\\\"'"))] if value[0] in "\\\"'" else ""
     return f"{match.group(1)}{edge}{HIDDEN}{edge}"
 

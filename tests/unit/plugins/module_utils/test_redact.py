@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,24 @@ STAMP = (
         ("id-tag", f"The user with idTag '{CANARY}' is NOT present in DB (unknown)."),
         ("id-tag", f"StartTransaction[connectorId=1, idTag={CANARY}, meter=0]"),
         ("id-tag", f"<ns:idTag>{CANARY}</ns:idTag>"),
+        ("id-tag", f"Deleted Ocpp Tag with ocppTagPk=7 and ocppTagId={CANARY}"),
+        ("id-tag", f"Multiple users found for OcppTag {CANARY}"),
+        ("id-tag", f"(conn=12) Duplicate entry '{CANARY}' for key 'ocpp_tag.idTag_UNIQUE'"),
+        ("id-tag", f'<cs:idTag xsi:type="xsd:string">{CANARY}</cs:idTag>'),
+        ("id-tag", f'<idTag xmlns="urn://Ocpp/Cs/2012/06/">{CANARY}</idTag>'),
+        ("id-tag", f"<idTag>\n   {CANARY}\n</idTag>"),
+        ("id-tag", f"<ns:parentIdTag><![CDATA[{CANARY}]]></ns:parentIdTag>"),
+        ("id-tag", f"&lt;idTag&gt;{CANARY}&lt;/idTag&gt;"),
+        ("id-tag", f'"idTag":"AB\\"{CANARY}"'),
+        ("id-tag", f'"idTag":"\\u0041{CANARY}"'),
+        ("id-tag", f'{{\\"idTag\\":\\"AB\\\\\\"{CANARY}\\"}}'),
+        ("id-tag", f'"idTags":["A", "{CANARY}"]'),
+        ("id-tag", f"idTags=[A, {CANARY}], b=[c]"),
+        ("id-tag", f"OcppTag(idTag=[{CANARY}])"),
+        ("station-key", f'{{"key":"FreevendIdTag","readonly":false,"value":"{CANARY}"}}'),
         ("authorization", f"Authorization: Basic {CANARY}=="),
+        ("authorization", f'Authorization: Digest username="a", realm="x", nonce="n", response="{CANARY}"'),
+        ("authorization", f"authorization=[Basic {CANARY}=]"),
         ("authorization", f'{{"authorization":"Bearer {CANARY}"}}'),
         ("authorization", f"headers Bearer {CANARY}."),
         ("cookie", f"Cookie: JSESSIONID={CANARY}; theme=dark"),
@@ -53,6 +71,17 @@ STAMP = (
         ("station-key", f'[2,"a","ChangeConfiguration",{{"key":"AuthorizationKey","value":"{CANARY}"}}]'),
         ("station-key", f'{{"key":"AuthorizationKey","readonly":false,"value":"{CANARY}"}}'),
         ("station-key", f'{{"attributeValue":"{CANARY}","component":{{}},"variable":{{"name":"BasicAuthPassword"}}}}'),
+        ("station-key", f'{{"value":"{CANARY}","key":"AuthorizationKey"}}'),
+        ("station-key", f'{{"key":"AuthorizationKey","value":"abc\\"{CANARY}"}}'),
+        ("station-key", f'{{\\"key\\":\\"AuthorizationKey\\",\\"value\\":\\"{CANARY}\\"}}'),
+        ("station-key", f'{{"key":"WiFiPassword","readonly":false,"value":"{CANARY}"}}'),
+        ("station-key", f'"key":"APNPassword","readonly":false,"value":"{CANARY}"'),
+        ("station-key", f'{{"key":"OCPP_Password","readonly":false,"value":"{CANARY}"}}'),
+        ("station-key", f'{{"key":"wifi_psk","value":"{CANARY}"}}'),
+        ("station-key", f"ChangeConfigurationRequest(key=AuthorizationKey, value={CANARY})"),
+        ("station-key", f"<ns:key>AuthorizationKey</ns:key><ns:readonly>0</ns:readonly><ns:value>{CANARY}</ns:value>"),
+        ("secret-name", f"DB_PW={CANARY}"),
+        ("secret-name", f"dbpass: {CANARY}"),
         ("private-key", f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----"),
         ("private-key", f"pem: -----BEGIN PRIVATE KEY-----\\n{CANARY}\\n-----END PRIVATE KEY-----"),
         ("private-key", f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n{CANARY}"),
@@ -81,6 +110,14 @@ def test_a_secret_in_a_log_goes_and_its_line_stays(rule: str, line: str) -> None
         "Jetty started on port 8180 (http/1.1) with context path '/steve'",
         "Connection is closed, status: CloseStatus[code=1006, reason=null]",
         "select * from charge_box where id = ?",
+        'Sending: [2,"q","ChangeConfiguration",{"key":"AuthorizationCacheEnabled","value":"true"}]',
+        'Sending: [2,"q","GetConfiguration",{"key":["AuthorizationKey"]}]',
+        '[3,"a",{"configurationKey":[{"key":"AuthorizationKey","readonly":false},{"key":"HeartbeatInterval","value":"9"}]}]',
+        '[3,"a",{"configurationKey":[{"value":"9","key":"MinPasswordLength"},{"value":"300","key":"HeartbeatInterval"}]}]',
+        '<key>MeterValueSampleInterval</key><value>60</value>', "MeterValue(value=12, unit=Wh)",
+        '[2,"a","SendLocalList",{"localAuthorizationList":[{"expiryDate":"2026"}],"updateType":"Full"}]',
+        'WWW-Authenticate: Basic realm="SteVe"', "Deleted Ocpp Tag with ocppTagPk=7", "ssid: bypass: 1",
+        "Duplicate entry 'CP-1' for key 'chargeBoxId_UNIQUE'",
         '"idTag":null', "password=null", "ssl.key-store-password=", "token: ${STEVE_TOKEN}",
         "-----BEGIN CERTIFICATE-----",
         "at de.rwth.idsg.steve.web.api.TokenService.key(TokenService.java:12)",
@@ -90,6 +127,57 @@ def test_a_secret_in_a_log_goes_and_its_line_stays(rule: str, line: str) -> None
 def test_what_diagnosis_needs_stays(line: str) -> None:
     done = _redact.log(STAMP + line)
     assert done.text == STAMP + line and not +done.counts
+
+
+def test_only_the_value_of_a_secret_key_goes() -> None:
+    """OCPP 1.6 answers with many keys in one line, OCPP 2 names the variable in an object of its own."""
+    line = (
+        '[3,"a",{"configurationKey":[{"key":"HeartbeatInterval","readonly":false,"value":"300"},'
+        '{"key":"WiFiPassword","readonly":false,"value":"V"},{"key":"SSID","readonly":false,"value":"net"}]}]'
+    )
+    assert _redact.log(line).text == line.replace('"V"', '"(value hidden)"')
+    line = (
+        '[{"attributeValue":"V","component":{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword"}},'
+        '{"attributeValue":"300","component":{"name":"OCPPCommCtrlr"},"variable":{"name":"HeartbeatInterval"}}]'
+    )
+    assert _redact.log(line).text == line.replace('"V"', '"(value hidden)"')
+    line = "[KeyValue(key=A, readonly=0, value=b), KeyValue(key=AuthorizationKey, value=V), KeyValue(key=C, value=d)]"
+    assert _redact.log(line).text == line.replace("=V", "=(value hidden)")
+
+
+def test_what_stands_beside_an_idtag_stays() -> None:
+    line = '"localAuthorizationList":[{"idTag":"X","idTagInfo":{"status":"Accepted"}},{"idTag": 4711}],"a":"Full"'
+    shown = line.replace('"X"', '"(idTag 1)"').replace("4711", "(idTag 2)")
+    assert _redact.log(line).text == shown
+    assert _redact.log("authorization=[Basic abc=], accept=[*/*]").text == (
+        "authorization=[Basic (value hidden)], accept=[*/*]"
+    )
+
+
+#: Beginnings of things that a rule looks for the end of.
+_BEGUN = (
+    "idTag=[", '"idTag":"', '\\"idTag\\":\\"', "<idTag ", f"<idTag>{' ' * 20}", "Duplicate entry '", "idTag 'x",
+    "key=AuthorizationKey ", '{"key":"WiFiPassword","value":"', "value=", "{", "}", "<key>", "<value>", "password=",
+    'password="', "password=[", 'secret=\\"', "token={", "Authorization: Digest ", "response=", "Basic ", "Cookie: '",
+    "_csrf", "://a:", "dbpass", "authorization=[", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n",
+    "-----END PRIVATE KEY-----", "QUJD\\n", "-u ", "--password ", "${A_PW:-", "PW=", "basicauth.users=", "{A: ",
+    "environment: {", "proxy_set_header X-Auth ", "# token ", 'token "', "/x?", "x?k=",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("begun", _BEGUN)
+def test_a_line_of_double_length_takes_no_more_than_some_times_as_long(begun: str) -> None:
+    def seconds(length: int) -> float:
+        line = begun * (length // len(begun))
+        start = time.process_time()
+        _redact.log(line)
+        _redact.compose(line)
+        _redact.nginx(line.encode(), "x")
+        return time.process_time() - start
+
+    # Lines are cut at 16 KiB; what takes a square of its length would take seconds for one.
+    short, long = seconds(_redact.MAX_LINE // 4), seconds(_redact.MAX_LINE)
+    assert long < 0.2 or long < 8 * short, (short, long)
 
 
 def test_one_idtag_is_one_number() -> None:
