@@ -62,10 +62,9 @@ _CSRF = re.compile(
     r"(?i)([cx]srf[\w-]{0,40}\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}\\{0,4}[\"']?|name=\"_csrf\"[^>\n]{0,200}?value=\")"
     r"(?!\(value)[^\s\"'&;,<>\]})\\]+"
 )
-_QUERY = re.compile(
-    r"((?:\b(?:https?|wss?|jdbc:\w{1,20})://[^\s?\"'<>]{1,500}|(?<![\w.])/[^\s?\"'<>]{0,500})\?)"
-    r"(?!\(query)[^\s\"'<>=]{0,500}=[^\s\"'<>]*"
-)
+#: A word from its begin: whatever it is made of, each of its characters is gone through a few times and no more.
+_WORD = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]+")
+_PLACE = re.compile(r"\b(?:https?|wss?|jdbc:\w{1,20})://[^?]|(?<![\w.])/")
 _USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)(?!\(value)[^\s\"'<>/]{1,500}@")
 _TAG_NAME = r"(?:parent|ocpp)?_?id_?(?:tag|token)"
 _TAG = re.compile(
@@ -75,9 +74,10 @@ _TAG = re.compile(
     rf"|(<(?:\w{{1,20}}:)?{_TAG_NAME}>)([^<\n]+)"
     rf"|({_TAG_NAME}(?:\(s\))? [\"'])([^\"'\n]+)"
 )
-_STATION_KEY = re.compile(
-    r"\{[^{}\n]{0,2000}\b(?:AuthorizationKey|AuthorisationKey)\b[^{}\n]{0,2000}\}|.*BasicAuthPassword.*"
-)
+#: An object without others in it, or all of a line: which of both is asked when it was found.
+_OBJECT = re.compile(r"\{[^{}\n]*\}")
+_LINE = re.compile(r"[^\n]+")
+_STATION_KEY = re.compile(r"(?i)\bauthori[sz]ationkey\b")
 _STATION_VALUE = re.compile(
     r"(\\{0,4}\"(?:attribute)?value\\{0,4}\"\s{0,4}:\s{0,4}\\{0,4}\")(?!\(value)([^\"\\\n]+)", re.IGNORECASE
 )
@@ -155,14 +155,34 @@ def log(text: str, tags: Tags | None = None) -> Redacted:
     _keys(done)
     done.shorten()
     done.rule(
-        "station-key", _STATION_KEY, lambda match: _STATION_VALUE.sub(rf"\1{HIDDEN}", match.group()),
+        "station-key", _LINE, lambda match: _station_secret(match.group()),
         "authorizationkey", "authorisationkey", "basicauthpassword",
     )  # fmt: skip
     done.rule("id-tag", _TAG, tag, "idtag", "id_tag", "idtoken", "id_token")
     _headers(done)
-    done.rule("query", _QUERY, r"\1(query hidden)", "?")
+    done.rule("query", _WORD, lambda match: _without_query(match.group()), "?")
     _values(done, _SECRET_NAME)
     return done
+
+
+def _station_secret(line: str) -> str:
+    """A line without the values of a station's keys; BasicAuthPassword stands in another object than its value."""
+
+    def hidden(match: re.Match[str]) -> str:
+        return _STATION_VALUE.sub(rf"\1{HIDDEN}", match.group())
+
+    if "basicauthpassword" in line.lower():
+        return _LINE.sub(hidden, line)
+    return _OBJECT.sub(lambda match: hidden(match) if _STATION_KEY.search(match.group()) else match.group(), line)
+
+
+def _without_query(word: str) -> str:
+    """A word that holds a URL or a path, without the values behind its question mark."""
+    place = _PLACE.search(word)
+    mark = word.find("?", place.end()) if place else -1
+    if mark < 0 or "=" not in word[mark:] or word.startswith("(query", mark + 1):
+        return word
+    return f"{word[: mark + 1]}(query hidden)"
 
 
 def _keys(done: Redacted) -> None:
