@@ -74,15 +74,14 @@ _WORD = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]+")
 _PLACE = re.compile(r"\b(?:https?|wss?|jdbc:\w{1,20})://[^?]|(?<![\w.])/")
 _USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)(?!\(value)[^\s\"'<>/]{1,500}@")
 #: A value in quotes, however often they were escaped; one whose end is missing goes to the end of its line, so that no
-#: character is gone through twice. The groups' names get a mark of where they stand.
+#: character is gone through twice.
 _IN_QUOTES = (
-    r"(?:\"(?P<double{0}>(?:[^\"\\\n]|\\.)+)|'(?P<single{0}>(?:[^'\\\n]|\\.)+)"
-    r"|(?P<slashes{0}>\\{{1,7}})(?P<quote{0}>[\"'])"
-    r"(?P<escaped{0}>(?:(?!(?<!\\)(?P=slashes{0})(?P=quote{0}))[^\n])+))"
+    r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)+)|'(?P<single>(?:[^'\\\n]|\\.)+)"
+    r"|(?P<slashes>\\{1,7})(?P<quote>[\"'])(?P<escaped>(?:(?!(?<!\\)(?P=slashes)(?P=quote))[^\n])+))"
 )
 _TAG_NAME = r"(?:parent|ocpp)?_?(?:id_?(?:tag|token)|tag_?id)(?:s|_?list)?"
 _TAG = re.compile(
-    rf"(?i){_TAG_NAME}(?:\\{{0,7}}[\"'])?\s{{0,4}}[:=]\s{{0,4}}(?:{_IN_QUOTES.format('1')}"
+    rf"(?i){_TAG_NAME}(?:\\{{0,7}}[\"'])?\s{{0,4}}[:=]\s{{0,4}}(?:{_IN_QUOTES}"
     # Lists, also of things in quotes; a value in braces is none where more than it stands in them.
     r"|\[(?P<list>[^\[\]{}\n]+)|\{(?P<braced>[^\s\"'\\,;}\])<>{\[(=:]{1,200})\}"
     r"|(?P<bare>[^\s\"'\\,;}\])<>{\[(]+))"
@@ -96,9 +95,7 @@ _TAG_ELEMENT = re.compile(
     r"(?:(?!&lt;|\]\]>)[^<\n])*)"
 )
 #: Groups of the rules above that hold a value.
-_VALUES = (
-    "double1", "single1", "escaped1", "list", "braced", "bare", "called", "unnamed", "entry", "text",
-)  # fmt: skip
+_VALUES = ("double", "single", "escaped", "list", "braced", "bare", "called", "unnamed", "entry", "text")
 _TAG_HINTS = ("idtag", "id_tag", "idtoken", "id_token", "tagid", "tag_id", "ocpptag")
 #: What stands in the place of a value and is none.
 _NO_VALUE = re.compile(r"\s*(?:true|false|null|\(value hidden\))?\s*", re.IGNORECASE)
@@ -115,7 +112,7 @@ _STATION_TAG = re.compile(rf"(?i){_TAG_NAME}\Z")
 _STATION_PART = re.compile(
     r"(?i)(?P<open>\{)|(?P<close>\})"
     r"|(?<![\w.-])(?:(?P<name>key|name)|(?:attribute_?)?value)(?:\\{0,7}[\"'])?\s{0,4}[:=]\s{0,4}"
-    rf"(?:{_IN_QUOTES.format('1')}|(?P<bare>[^\s\"'\\,;}}\])<>{{\[(]+))"
+    rf"(?:{_IN_QUOTES}|(?P<bare>[^\s\"'\\,;}}\])<>{{\[(]+))"
     r"|(?:<|&lt;)(?:[\w.-]{1,40}:)?(?:(?P<element>key|name)|value)(?:\s(?:(?!&gt;)[^<>\n]){0,500})?(?:>|&gt;)"
     r"\s{0,20}(?:<!\[CDATA\[)?(?P<text>(?:(?!&lt;|\]\]>)[^<\n])+)"
 )

@@ -311,3 +311,17 @@ def test_what_nginx_could_not_read_is_redacted_line_by_line(tmp_path: Path) -> N
     broken = NGINX.replace("listen 80;", "listen 80")[:-2]
     done = _redact.nginx(broken.replace(f'"{CANARY}" 1', "1 1").replace(f'!= "{CANARY}"', "").encode(), "x")
     assert "location = /steve" in done.text and f"Basic {CANARY}" not in done.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/" * 15000 + "?", "?/" * 7500, "https://a/" * 1500 + "?", "a?" * 7500 + "=", "{" * 15000 + "AuthorizationKey",
+        "{AuthorizationKey" * 900, "basicauthpassword" * 900, "BasicAuthPassword" * 900,
+    ],
+)  # fmt: skip
+def test_a_line_that_a_charger_made_costs_no_more_than_its_length(line: str) -> None:
+    begin = time.process_time()
+    _redact.log(f"{STAMP}{line}\n" * 64)
+    # Going back and forth in each of them took a minute; a tenth of a second is usual.
+    assert time.process_time() - begin < 5
