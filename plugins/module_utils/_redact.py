@@ -243,6 +243,8 @@ def _station_values(line: str, known: Tags) -> tuple[str, int]:
     ``{"key": ..., "value": ...}`` in either order, the same as ``key=..., value=...`` and as elements, and OCPP 2's
     ``{"attributeValue": ..., "variable": {"name": ...}}``.
     """
+    if "value" not in line.lower():
+        return line, 0
     hidden: dict[tuple[int, int], str] = {}
     stack = [_Object()]
 
