@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Iterator
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _nginx_view
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import NAME
 
@@ -328,12 +328,19 @@ def _hidden_value(match: re.Match[str]) -> str:
     return f"{match.group(1)}{edge}{HIDDEN}{edge}"
 
 
+#: ``-u name:password`` of curl and others, also as two items of a list.
+_USER_OPTION = re.compile(
+    r"((?:^|(?<=[\s\"',\[]))(?:(?:-[a-zA-Z]{0,8}u|--(?:proxy-)?user)(?:[\"']?[\s,=]{1,4}[\"']?)|-u)"
+    r"[^\s:\"',/$(){}\[\]=]{1,100}:)(?!\(value|\d{1,5}(?![^\s\"',\]]))([^\s\"',\]]+)"
+)
+
 # -- compose files -----------------------------------------------------------------------------------------------------
 
 #: Variables whose value tells nothing but how things are connected.
 _PLAIN = re.compile(
-    r"(?i)(?:TZ|LANG|LC_\w+|JAVA_HOME|PUID|PGID"
-    r"|\w*(?:HOST|PORT|DATABASE|DB|DB_NAME|DBNAME|SCHEMA|PROFILES_ACTIVE|VERSION|ENABLED))"
+    r"(?:TZ|LANG|LC_\w+|JAVA_HOME|PUID|PGID"
+    r"|\w*(?:HOST|PORT|DATABASE|DB|DB_NAME|DBNAME|SCHEMA|PROFILES_ACTIVE|VERSION|ENABLED))",
+    re.IGNORECASE,
 )
 _IS_SECRET = re.compile(rf"(?i){NAME}")
 _KEY = re.compile(r"(\s*(?:#\s*)?(?:- +)?)([\"']?)([\w.$/{}-]+)(\2\s*:(?:\s+|$))(.*?)(\s*)$")
@@ -407,46 +414,125 @@ def _compose_line(body: str, key: re.Match[str] | None, in_environment: bool, do
 # -- nginx -------------------------------------------------------------------------------------------------------------
 
 _SETTERS = frozenset((
-    "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header",
+    "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header", "js_var",
 ))  # fmt: skip
 _VARIABLE = re.compile(
-    r"(?i)\$\{?(?:arg_|cookie_|http_(?:authorization|cookie|\w*(?:key|token|secret|auth))|\w*(?:passw|secret|token))"
+    r"(?i)\$\{?(?:arg_|cookie_|http_(?:authorization|cookie|\w*(?:key|token|secret|auth)"
+    # A header of somebody's own that is compared with a word is how a proxy asks for a password.
+    r"|x_(?!forwarded|real|scheme|request|original|client)\w)|\w*(?:passw|secret|token))"
 )
-_NAMED = re.compile(r"(?i)auth(?!_basic)|cookie|token|secret|passw|key|credential|session")
+_NAMED = re.compile(
+    r"(?i)auth(?!_basic)|(?<![a-z])basic(?![a-z])|cookie|token|secret|passw|(?<![a-z])pw(?![a-z])|key|cred|session"
+)
 #: Directives whose name holds a word of a secret, and whose value is a place or a path.
-_PLACES = re.compile(r"\s*#?\s*(?:server_tokens|proxy_cookie_\w+|\w*ssl_\w+|\w+_file|proxy_(?:hide|pass)_header)\s")
-_LINES = re.compile(r"[^\n]*\n?")
+_PLACES = re.compile(r"(?:server_tokens|proxy_cookie_\w+|\w*ssl_\w+|\w+_file|proxy_(?:hide|pass|ignore)_headers?)\b")
+_COMMENT = re.compile(r"#[^\n]*")
+#: A value as it stands in a configuration that is not read word by word: to the end of its directive.
+_LOOSE = r"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;{}\"'][^;{}\n]*)"
+_LOOSE_NAME = (
+    r"(?:authori[sz]ation|cookie|token|secret|passw(?:or)?[dt]|passphrase|pwd|api[-_]?key|credential"
+    r"|(?<![a-z])pw(?![a-z]))"
+)
+_LOOSELY = (
+    re.compile(
+        rf"(?i)((?<![\w-])(?:{'|'.join(sorted(_SETTERS))})\s{{1,200}}[\"']?[\w$-]{{0,60}}?(?:{_NAMED.pattern[4:]})"
+        rf"[\w-]{{0,60}}[\"']?\s{{1,200}}){_LOOSE}"
+    ),
+    re.compile(rf"(?i)((?<![\w-])secure_link_(?:md5|secret)\s{{1,200}}){_LOOSE}"),
+    re.compile(
+        rf"(?i)((?<![\w-])if\s{{0,9}}\(\s{{0,9}}{_VARIABLE.pattern[4:]}\w{{0,60}}\}}?\s{{0,9}}(?:!?=|!?~\*?)\s{{0,9}})"
+        r"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;{}()\"']+)"
+    ),
+    # What stands behind a blank only is a value where it is one word.
+    re.compile(
+        rf"(?i)((?<![\w/.:-])(?:[\w$-]{{0,60}}?){_LOOSE_NAME}[\w-]{{0,60}}[\"']?(?:[ \t]{{0,9}}[:=][ \t]{{0,9}}"
+        rf"|[ \t]{{1,200}}(?=\"|'|[^\s;]{{1,500}}[ \t]*(?:[;}}]|$)))){_LOOSE}",
+        re.MULTILINE,
+    ),
+)
+_PARAMETERS = (
+    re.compile(r"([?&][\w.-]{1,60}=)([^&\s;\"'#()]+)"),
+    re.compile(rf"(?i)((?:{_NAMES}|(?<![\w-])key)[\w.-]{{0,60}}=)([^&\s;\"'#()]+)"),
+)
+_ENV_WORD = re.compile(rf"\A([\"']?(?!{_PLAIN.pattern}=)\w+=)([^\"']+)", re.IGNORECASE)
+_HEADER_WORD = re.compile(
+    rf"(?i)\A([\"']?[\w-]{{0,60}}?(?:{_NAMED.pattern[4:]})[\w-]{{0,60}}:\s{{0,9}})([^\"'\s][^\"']*)"
+)
 
 
 def nginx(data: bytes, path: str) -> Redacted:
     """A file of nginx's configuration: values of headers, maps and comparisons that carry a credential are hidden.
 
-    What nginx itself could not read is gone through line by line only.
+    It is gone through word by word, so that what stands beside a value stays; its comments, and a file that is not read
+    word by word because nginx could not read it or because it holds Lua, are gone through by names.
     """
     done = Redacted("")
     try:
-        spans = sorted(_spans(_nginx_conf.parse(data, path).directives), reverse=True)
+        directives = _nginx_conf.parse(data, path).directives
     except SteveError:
-        spans = []
-    for begin, end in spans:
-        done.counts["nginx-value"] += 1
-        data = data[:begin] + f'"{HIDDEN}"'.encode("ascii") + data[end:]
-    done.text = data.decode("utf-8", "surrogateescape")
-    _keys(done)
-    done.shorten()
-    text = done.text
-    pieces = []
-    for line in _LINES.findall(text):
-        kept = line if _PLACES.match(line) else _nginx_view.redact_text(line)
-        # The end of a directive must not get lost with its value.
-        if kept != line and line.rstrip().endswith((";", "{")) and not kept.rstrip().endswith((";", "{")):
-            kept = kept.rstrip("\r\n") + line.rstrip()[-1] + line[len(line.rstrip()) :]
-        done.counts["nginx-line"] += kept != line and f'"{HIDDEN}"' not in line
-        pieces.append(line if f'"{HIDDEN}"' in line else kept)
-    done.text = "".join(pieces)
+        done.text = data.decode("utf-8", "surrogateescape")
+        _keys(done)
+        done.shorten()
+        done.text = _loosely(done.text, done)
+    else:
+        done.text = _nginx_words(data, directives, done)
+        _keys(done)
+        done.shorten()
     done.rule("authorization", _TOKEN, rf"\1 {HIDDEN}", "basic ", "bearer ")
     done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@", "://")
     return done
+
+
+def _nginx_words(data: bytes, directives: tuple[_nginx_conf.Directive, ...], done: Redacted) -> str:
+    """A file that was read, without what its words and comments hold of secrets."""
+    hidden = set(_spans(directives))
+    assigned = {one.words[1].start for one in directives if one.name == "env" and len(one.words) > 1}
+    pieces, end = [], 0
+    for word in sorted(_words(directives), key=lambda one: one.start):
+        between = data[end : word.start].decode("utf-8", "surrogateescape")
+        raw = data[word.start : word.end].decode("utf-8", "surrogateescape")
+        end = word.end
+        pieces.append(_COMMENT.sub(lambda match: _loosely(match.group(), done), between))
+        if (word.start, word.end) in hidden:
+            done.counts["nginx-value"] += 1
+            # The comparison of an ``if`` ends with it.
+            raw = f'"{HIDDEN}"' + (")" if raw.endswith(")") and raw[0] not in "\"'" else "")
+        elif word.start in assigned:
+            raw = _part(_ENV_WORD, raw, done)
+        else:
+            for pattern in (_HEADER_WORD, *_PARAMETERS):
+                raw = _part(pattern, raw, done)
+        pieces.append(raw)
+    rest = data[end:].decode("utf-8", "surrogateescape")
+    return "".join([*pieces, _COMMENT.sub(lambda match: _loosely(match.group(), done), rest)])
+
+
+def _words(directives: tuple[_nginx_conf.Directive, ...]) -> Iterator[_nginx_conf.Word]:
+    for one in directives:
+        yield from one.words
+        if one.block is not None:
+            yield from _words(one.block.directives)
+
+
+def _loosely(text: str, done: Redacted) -> str:
+    for pattern in (*_LOOSELY, *_PARAMETERS, _USER_OPTION):
+        text = _part(pattern, text, done)
+    return text
+
+
+def _part(pattern: re.Pattern[str], text: str, done: Redacted) -> str:
+    """A text with the second group of a pattern hidden where it holds more than variables."""
+
+    def put(match: re.Match[str]) -> str:
+        before, value = match.group(1), match.group(2)
+        inner = value.strip("\"'")
+        if _PLACES.match(before) or _is_plain(inner.rstrip(") \t")) or inner.startswith("(value"):
+            return match.group()
+        done.counts["nginx-line"] += 1
+        quote = value[0] if value[0] in "\"'" and value[-1] == value[0] else ""
+        return f"{before}{quote}{HIDDEN}{quote}"
+
+    return pattern.sub(put, text)
 
 
 def _spans(directives: tuple[_nginx_conf.Directive, ...]) -> list[tuple[int, int]]:
@@ -486,5 +572,5 @@ def _map_spans(directive: _nginx_conf.Directive) -> list[tuple[int, int]]:
 
 def _is_plain(text: str) -> bool:
     """Whether a word holds nothing but variables, a number or a switch."""
-    plain = r"(?:[\s()!~*=]|\$\w+|\$\{\w+\})*|\d|always|websocket|upgrade|close|keep-alive"
+    plain = r"(?:(?:basic|bearer)\s)?(?:[\s()!~*=]|\$\w+|\$\{\w+\})*|\d|always|websocket|upgrade|close|keep-alive"
     return re.fullmatch(plain, text, re.IGNORECASE) is not None

@@ -325,3 +325,56 @@ def test_a_line_that_a_charger_made_costs_no_more_than_its_length(line: str) -> 
     _redact.log(f"{STAMP}{line}\n" * 64)
     # Going back and forth in each of them took a minute; a tenth of a second is usual.
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'location / { proxy_pass http://a; proxy_set_header Cookie ""; proxy_set_header Upgrade $http_upgrade; }',
+        'proxy_set_header Authorization "";\nproxy_set_header Cookie "";\nproxy_http_version 1.1;',
+        'if ($http_authorization = "") { return 401; }',
+        "location = /token { return 200; }\nlocation /c { proxy_pass http://token-service:8080; }",
+        "upstream secret-app { server 10.0.0.1:8180; }",
+        "proxy_pass_header Authorization; proxy_ignore_headers Set-Cookie Cache-Control; proxy_cookie_path / /steve;",
+        "proxy_set_header Authorization $http_authorization; proxy_set_header X-Auth \"Basic $basic\";",
+        "rewrite ^/a(?:b|c)$ /x?id=$1&to=$arg_to last; return 301 https://$host$request_uri?$args;",
+        "location ~ ^/(?<token>[a-z]+)=x { return 200; }",
+        "log_format main '$remote_addr \"$http_cookie\"'; limit_req_zone $http_authorization zone=auth:10m rate=1r/s;",
+        "map $http_x_forwarded_proto $scheme_of { https https; default http; }",
+        "server_tokens off; # location = /token { return 200; }",
+    ],
+)  # fmt: skip
+def test_a_directive_that_holds_no_secret_stays(text: str) -> None:
+    done = _redact.nginx(text.encode(), "x")
+    assert done.text == text and not +done.counts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # What stands beside a hidden value.
+        ("location / { proxy_set_header X-Token §; proxy_pass http://h/x?token=§; }",
+         'location / { proxy_set_header X-Token "§"; proxy_pass http://h/x?token=§; }'),
+        ("proxy_set_header X-Token §; # old password: §", 'proxy_set_header X-Token "§"; # old password: §'),
+        ('proxy_set_header X "a"; more_set_input_headers "Authorization: Basic §"; proxy_http_version 1.1;',
+         'proxy_set_header X "a"; more_set_input_headers "Authorization: §"; proxy_http_version 1.1;'),
+        ("if ($http_x_steve != §) { return 403; }", 'if ($http_x_steve != "§") { return 403; }'),
+        ('set $basic "§"; set $creds §;', 'set $basic "§"; set $creds "§";'),
+        ("rewrite ^ /x?key=§ last;", "rewrite ^ /x?key=§ last;"),
+        ('proxy_set_body "user=a&pw=§";', 'proxy_set_body "user=a&pw=§";'),
+        ("env TZ=UTC; env STEVE_PW=§;", "env TZ=UTC; env STEVE_PW=§;"),
+        ("# curl -u admin:§ http://x\n# Passwort §\n# set $api_key §;",
+         "# curl -u admin:§ http://x\n# Passwort §\n# set $api_key §;"),
+        # What nginx could not read, and what this reader does not.
+        ('broken {\n proxy_cookie_path / /; proxy_set_header X-Auth "§"; proxy_http_version 1.1;',
+         'broken {\n proxy_cookie_path / /; proxy_set_header X-Auth "§"; proxy_http_version 1.1;'),
+        ('a_by_lua_block { say("don\'t") }\nset $basic "§";\nrewrite ^ /x?key=§ last;\nproxy_set_header Cookie "";',
+         'a_by_lua_block { say("don\'t") }\nset $basic "§";\nrewrite ^ /x?key=§ last;\nproxy_set_header Cookie "";'),
+        ('broken {\n location = /token { if ($arg_key != "§") { return 403; } }',
+         'broken {\n location = /token { if ($arg_key != "§") { return 403; } }'),
+    ],
+)  # fmt: skip
+def test_only_the_value_goes_from_a_line_of_nginx(text: str, shown: str) -> None:
+    done = _redact.nginx(text.replace("§", CANARY).encode(), "x")
+    assert done.text == shown.replace("§", "(value hidden)")
+    assert _redact.nginx(done.text.encode(), "x").text == done.text
