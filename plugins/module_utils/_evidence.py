@@ -158,10 +158,10 @@ class Collector:
         # First what holds secrets, so that they are known when the rest is redacted.
         facts = [self._source("containers", self._containers), self._source("environment", self._environment)]
         self.secrets = _secret_scan.secrets(self.found, self.users)
+        self._source("compose files", self._compose_files)
         for name, fact in zip(("containers", "environment"), facts):
             if fact is not None:
                 self._add(f"host/{name}.json", fact[0], json.dumps(fact[1], indent=1, sort_keys=True) + "\n")
-        self._source("compose files", self._compose_files)
         self._source("nginx configuration", self._nginx)
         self._source("SteVe's log", self._log)
         self._source("versions", self._versions)
@@ -320,6 +320,7 @@ class Collector:
         names = names or [name for name in _compose.DEFAULT_FILES if os.path.isfile(os.path.join(directory, name))]
         if not names:
             raise Missing("the project directory holds no compose file")
+        drafts = []
         for name in names[:20]:
             path = os.path.join(directory, name)
             try:
@@ -328,7 +329,13 @@ class Collector:
                 self._miss(f"compose file {inert(name, 200)}", error.got)
                 continue
             done = _redact.compose(text)
-            self._add(f"host/compose/{_safe(os.path.basename(path))}", inert(path, 300), done.text, done.counts)
+            for one in done.values:
+                self._keep_secrets(dict([one]), f"in {inert(name, 100)}")
+            drafts.append((f"host/compose/{_safe(os.path.basename(path))}", inert(path, 300), done))
+        # What one of them tells may stand in another one, in the log, anywhere.
+        self.secrets = _secret_scan.secrets(self.found, self.users)
+        for place, source, done in drafts:
+            self._add(place, source, done.text, done.counts)
 
     # -- nginx ---------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,11 @@ _WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "web
 _HARMLESS = (
     r"(?:YES|NO|true|false|null|None|undefined|\(value|\(secret|\[PROTECTED\]|\*+|\$\{\w+\})(?![^\s\"',;)}\]])"
 )
-_HARMLESS_IN_COMPOSE = rf"(?:{_HARMLESS}|\$\w+(?![^\s\"',;)}}\]]))"
+_HARMLESS_IN_COMPOSE = (
+    # "${NAME:?message}" and "${NAME:-(value hidden)}" as a whole, and behind the name in them.
+    rf"(?:{_HARMLESS}|#(?!\S)|\$\{{\w+:?(?:\?[^{{}}\n]*|[-+]\(value hidden\))\}}|\?|[-+]\(value"
+    r"|\$\w+(?![^\s\"',;)}\]]))"
+)
 
 #: Names in front of a value that a rule may hide, and that alone would not make a value known as a secret.
 _NAMES = rf"(?:{NAME}|(?<![a-z])pw(?![a-z])|(?:db|user|root|admin|smtp|mail|ldap|require)_?pass(?![a-z])|psk(?![a-z]))"
@@ -117,23 +121,32 @@ _STATION_PART = re.compile(
     r"\s{0,20}(?:<!\[CDATA\[)?(?P<text>(?:(?!&lt;|\]\]>)[^<\n])+)"
 )
 _SECRET_NAME, _SECRET_NAME_IN_COMPOSE = (re.compile(
-    rf"(?i)({_NAMES}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}})"
+    rf"(?i)({_NAMES}[\w.-]{{0,60}}(?<!_file)(?<!_path)(?<!\.java)\\{{0,4}}[\"']?\s{{0,4}}[:=]\s{{0,4}}{tagged})"
     rf"(\\{{1,4}}\"[^\"\n]{{0,4000}}?\\{{1,4}}\"|\"(?:[^\"\\\n]|\\.){{0,4000}}\"|'[^'\n]{{0,4000}}'"
     # A list is hidden as a whole; objects have names of their own.
     rf"|(?![\[{{]{{0,2}}{_SCHEME}(?:\(value|{_PARAMETER}))(?:\[(?!\(value)[^\[\]{{}}\n]+\]?"
     rf"|(?![\"']|\[[\[\]{{(]|\{{\\{{0,7}}[\"']|\\{{0,4}}[\"']?{harmless})(?:\{{\w{{1,20}}\}})?[^\s,;&\"'<>)}}\]]+))"
-) for harmless in (_HARMLESS, _HARMLESS_IN_COMPOSE))  # fmt: skip
-_ASSIGNED = re.compile(rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{NAME}[\w-]{{0,40}} )(?!{_HARMLESS}|-)[^\s\"',\]}}]+")
+) for harmless, tagged in (
+    (_HARMLESS, ""), (_HARMLESS_IN_COMPOSE, r"(?:[&!][\w!.-]{1,60}\s{1,4}){0,2}"),
+))  # fmt: skip
+_ASSIGNED = re.compile(
+    rf"(?i)((?<!\S)--?(?:[\w-]{{0,40}}-)?{_NAMES}[\w-]{{0,40}}(?<!-file)(?<!-path) )(?!{_HARMLESS}|-)[^\s\"',\]}}]+"
+)
 _IDENTIFIED = re.compile(r"(?i)(identified (?:by|with \S+ (?:by|as)) )('[^']*'|\"[^\"]*\")")
 _MYSQL_P = re.compile(r"((?:^|[\s\"'])-p)(?!\$|orts?\b|\(value)([^\s\"',\]]+)")
 
 
 @dataclass
 class Redacted:
-    """A text, and how often each rule hid something of it."""
+    """A text, and how often each rule hid something of it.
+
+    Attributes:
+        values: name and value of what was hidden in a compose file, for whoever has to know them elsewhere.
+    """
 
     text: str
     counts: Counter[str] = field(default_factory=Counter)
+    values: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def rule(
         self, name: str, pattern: re.Pattern[str], put: str | Callable[[re.Match[str]], str], *hints: str
@@ -308,7 +321,7 @@ def _headers(done: Redacted) -> None:
 
 def _values(done: Redacted, secret_name: re.Pattern[str]) -> None:
     done.rule("userinfo", _USERINFO, rf"\1{HIDDEN}@", "://")
-    done.rule("secret-name", secret_name, _hidden_value, *_WORDS)
+    done.rule("secret-name", secret_name, lambda match: _hidden_value(match, done), *_WORDS)
     done.rule("definition", _ASSIGNED, rf"\1{HIDDEN}", *_WORDS)
     done.rule("identified-by", _IDENTIFIED, rf"\1{HIDDEN}", "identified")
 
@@ -316,12 +329,13 @@ def _values(done: Redacted, secret_name: re.Pattern[str]) -> None:
 _IS_HIDDEN = re.compile(rf"(?i)(?:{_SCHEME})?\((?:value|secret) hidden\)")
 
 
-def _hidden_value(match: re.Match[str]) -> str:
+def _hidden_value(match: re.Match[str], done: Redacted) -> str:
     """The name and, in place of the value, a word; its quotes stay."""
     value = match.group(2)
     inner = value.strip("\\\"'[]")
     if not inner or re.fullmatch(_HARMLESS, inner) or _IS_HIDDEN.fullmatch(inner):
         return match.group()
+    done.values.append((re.split(r"\W*[:=]", match.group(1))[0], inner))
     if value[0] == "[":
         return f"{match.group(1)}[{HIDDEN}]"
     edge = value[: len(value) - len(value.lstrip("\\\"'"))] if value[0] in "\\\"'" else ""
@@ -338,77 +352,241 @@ _USER_OPTION = re.compile(
 
 #: Variables whose value tells nothing but how things are connected.
 _PLAIN = re.compile(
-    r"(?:TZ|LANG|LC_\w+|JAVA_HOME|PUID|PGID"
+    r"(?:TZ|LANG|LC_\w+|JAVA_HOME|PUID|PGID|(?:[\w.]*[_.])?(?:PATH|DIR|FILE|USER|USERNAME|MODE|LEVEL|TIMEOUT)"
     r"|\w*(?:HOST|PORT|DATABASE|DB|DB_NAME|DBNAME|SCHEMA|PROFILES_ACTIVE|VERSION|ENABLED))",
     re.IGNORECASE,
 )
-_IS_SECRET = re.compile(rf"(?i){NAME}")
-_KEY = re.compile(r"(\s*(?:#\s*)?(?:- +)?)([\"']?)([\w.$/{}-]+)(\2\s*:(?:\s+|$))(.*?)(\s*)$")
+#: Variables whose value has names of its own in it, by which its secrets are known.
+_SPEAKING = re.compile(r"(?:JAVA_TOOL|JDK_JAVA|\w*_?)(?:OPTS|OPTIONS|ARGS)", re.IGNORECASE)
+_SPEAKING_VALUE = re.compile(r"[\"']?(?:jdbc:\w{1,20}|wss?)://", re.IGNORECASE)
+#: Compose's own keys are written in small letters, so this is a variable wherever it stands.
+_ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]")
+_IS_SECRET = re.compile(rf"(?i){_NAMES}")
+_IS_NO_SECRET = re.compile(r"(?i)(?:_file|_path)$|^secrets$|^credential_spec$")
+_KEY = re.compile(r"(\s*(?:#\s*)?(?:- +)?)([\"']?)([\w.$/{}-]+)(\2\s*:(?:\s+|$))(.*?)(,?\s*)$")
 _ENTRY = re.compile(r"(\s*(?:#\s*)?- *[\"']?)([\w.-]+)(=)(.*?)([\"']?\s*)$")
+_ITEM_OF_LIST = re.compile(r"(\s*- +[\"']?)(.*?)([\"']?\s*)$")
 _ENVIRONMENT = frozenset(("environment", "args", "build-args"))
 _BLOCK = re.compile(r"[|>][+-]?\d?[+-]?(?:\s+#.*)?")
 _DEFAULT = re.compile(r"(\$\{\w+:?[-+])([^{}]*)(\})")
+_SECRET_DEFAULT = re.compile(rf"(?i)(\$\{{\w{{0,60}}?{_NAMES}\w{{0,60}}:?[-+])(?!\(value)([^{{}}\n]{{1,500}})(?=\}})")
 _VARIABLES = re.compile(r"[\"']?(?:\$\$?\{\w+(?::?\?[^{}]*)?\}|\$\$?\w+)[\"']?")
+#: Variables that stand with others in a line: in a flow mapping or list, in a command.
+_ENV_IN_LINE, _ENV_IN_FLOW = (re.compile(
+    rf"(?:(?<=[\s,{{\[\"'(;])|^)(?:(?<=[\"'])(?P<item>{name})=(?P<all>[^\"'\n]+)(?=[\"'])"
+    rf"|(?P<key>{name})[\"']?\s{{0,4}}(?::(?:\s{{1,4}}|(?=[\"']))|=)(?:[&!][\w!.-]{{1,60}}\s{{1,4}}){{0,2}}"
+    rf"(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|"
+    r"[^\s\"',;&|<>{}\]\[()$][^\s\"',;&|}\])]*))"
+) for name in ("[A-Z][A-Z0-9_]{0,100}[A-Z0-9]", r"[\w.-]{1,100}"))  # fmt: skip
+_FLOW = re.compile(
+    r"(?:^|(?<=[\s{,\"']))(?:environment|args|build-args)[\"']?\s{0,4}:\s{0,4}(?:&\S{1,60}\s{1,4})?[\[{]"
+)
+_FLAG = re.compile(
+    rf"(?i)((?:^|(?<=[\s\"',\[]))--?[\w.-]{{0,40}}?{_NAMES}[\w.-]{{0,40}}(?<!file)(?<!path)"
+    rf"(?:[\"']\s{{0,4}},\s{{0,4}}[\"']|\s{{1,4}}[\"']?))(?!{_HARMLESS_IN_COMPOSE}|-)([^\s\"',\]}}]+)"
+)
+_FLAG_ITEM = re.compile(
+    rf"(?i)--?(?:[\w.-]{{0,40}}?{_NAMES}[\w.-]{{0,40}}(?<!file)(?<!path)|(?P<user>[a-z]{{0,8}}u|-user))"
+)
+_BASIC_USERS = re.compile(r"(?i)(basicauth[\w.-]{0,60}users?[\"']?\s{0,4}[:=]\s{0,4}[\"']?)([^\"'\n]+)")
+_BASIC_USER = re.compile(r"([\w.@-]{1,100}:)(?!\(value)([^\s,\"']+)")
+
+
+@dataclass
+class _Compose:
+    """Where the lines of a compose file are.
+
+    Attributes:
+        block: column that lines must be deeper than to be a part of the hidden value above.
+        below: column of a name whose value stands in the lines below, where they hold no names of their own.
+        environment: column of the mapping or list of variables.
+        flag: the option whose value is the next item of a list.
+        sql: whether an item of this list is a program of the data base.
+    """
+
+    done: Redacted
+    block: int | None = None
+    below: int | None = None
+    environment: int | None = None
+    flag: re.Match[str] | None = None
+    sql: bool = False
 
 
 def compose(text: str) -> Redacted:
     """A compose file, line by line; values of variables are hidden unless their name says how things connect."""
     done = Redacted(text)
     done.shorten()
-    text = done.text
-    block: int | None = None
-    environment: int | None = None
+    at = _Compose(done)
     lines = []
-    for line in text.splitlines(keepends=True):
+    for line in done.text.splitlines(keepends=True):
         body = line.rstrip("\r\n")
-        end = line[len(body) :]
-        indent = len(body) - len(body.lstrip(" "))
-        if block is not None and (not body.strip() or indent > block):
-            if body.strip():
-                done.counts["secret-name"] += 1
-                body = " " * indent + HIDDEN
-            lines.append(body + end)
-            continue
-        block = None
-        if environment is not None and body.strip() and not body.lstrip().startswith("#"):
-            if indent < environment or (indent == environment and not body.lstrip().startswith("- ")):
-                environment = None
-        key = _KEY.fullmatch(body)
-        if key and key.group(3) in _ENVIRONMENT and (not key.group(5) or key.group(5).startswith(("#", "&"))):
-            environment = indent
-        else:
-            body, hidden_block = _compose_line(body, key, environment is not None, done)
-            block = indent if hidden_block else None
-        lines.append(body + end)
+        lines.append(_compose_line(body, at) + line[len(body) :])
     done.text = "".join(lines)
     _keys(done)
     _headers(done)
+    done.rule("definition", _USER_OPTION, lambda match: _learned("password", match, done), "-u", "-user", "u ", "u\"")
+    done.rule("definition", _BASIC_USERS, lambda match: _basic_users(match, done), "basicauth")
+    done.rule("definition", _FLAG, lambda match: _learned("password", match, done), *_WORDS)
+    done.rule("secret-name", _SECRET_DEFAULT, lambda match: _learned("password", match, done), "${")
     _values(done, _SECRET_NAME_IN_COMPOSE)
     return done
 
 
-def _compose_line(body: str, key: re.Match[str] | None, in_environment: bool, done: Redacted) -> tuple[str, bool]:
-    """One line, and whether the lines that are deeper than it are its secret value."""
+def _learned(name: str, match: re.Match[str], done: Redacted) -> str:
+    _learn(name, match.group(2), done)
+    return match.group(1) + HIDDEN
+
+
+def _learn(name: str, value: str, done: Redacted) -> None:
+    """Keep what was hidden, as the program would get it."""
+    value = re.sub(r"^(?:[&!]\S*\s+)+", "", value.strip())
+    if value[:1] in ("'", '"'):
+        value, closed, _rest = value[1:].partition(value[0])
+        # One that goes on in the next line is not known.
+        value = value if closed else ""
+    if value:
+        done.values.append((name, value.replace("$$", "$")))
+
+
+def _basic_users(match: re.Match[str], done: Redacted) -> str:
+    return match.group(1) + _BASIC_USER.sub(lambda user: _learned("password", user, done), match.group(2))
+
+
+def _compose_line(body: str, at: _Compose) -> str:
+    """One line without its secrets; where the next ones are is kept."""
+    bare = body.strip()
+    if not bare:
+        return body
+    indent = len(body) - len(body.lstrip(" "))
+    key = _KEY.fullmatch(body)
+    is_item = body.lstrip().startswith("- ")
+    if at.block is not None and indent > at.block:
+        at.done.counts["secret-name"] += 1
+        return " " * indent + HIDDEN
+    at.block = None
+    if at.below is not None and not bare.startswith("#"):
+        if (indent > at.below or (indent == at.below and is_item)) and not key and bare not in ("{", "["):
+            at.done.counts["secret-name"] += 1
+            _learn("password", bare[2:] if is_item else bare, at.done)
+            return " " * indent + ("- " if is_item else "") + HIDDEN
+        at.below = None
+    if at.environment is not None and not bare.startswith("#"):
+        if indent < at.environment or (indent == at.environment and not is_item):
+            at.environment = None
+    if is_item:
+        body = _compose_item(body, at)
+    else:
+        at.flag, at.sql = None, False
+    opened = key.group(5) if key and key.group(3) in _ENVIRONMENT else None
+    if opened is not None and (not opened or opened.startswith(("#", "&")) or opened in ("{", "[")):
+        at.environment = indent
+        return body
+    body = _compose_value(body, _KEY.fullmatch(body), at)
+    return _compose_flow(body, at.done)
+
+
+def _compose_item(body: str, at: _Compose) -> str:
+    """An item of a list: a word of a command may be the value of the one before."""
+    match = _ITEM_OF_LIST.fullmatch(body)
+    if match is None:
+        return body
+    before, word, after = match.groups()
+    flag, at.flag = at.flag, _FLAG_ITEM.fullmatch(word)
+    at.sql = at.sql or bool(re.match(r"(?i)(?:\S*/)?(?:mysql|mariadb)", word))
+    name, sign, value = "", "", word
+    if flag and flag["user"] and not re.fullmatch(r"\d+:\d+", word):
+        name, sign, value = word.partition(":")
+    hides = bool(flag and (sign or not flag["user"]) and not at.flag)
+    if at.sql and not hides and re.match(r"-p[^\s$]", word):
+        name, sign, value, hides = "-", "p", word[2:], True
+    if not hides or not value or _VARIABLES.fullmatch(value) or value.startswith("(value"):
+        return body
+    at.done.counts["definition"] += 1
+    _learn("password", value, at.done)
+    return f"{before}{name}{sign}{HIDDEN}{after}"
+
+
+def _hides_variable(name: str, value: str, in_environment: bool, commented: bool) -> str:
+    """The rule by which a variable's value is hidden, or nothing."""
+    if _IS_SECRET.search(name) and not _IS_NO_SECRET.search(name):
+        return "secret-name"
+    # "NOTE:" in a comment is no variable.
+    if not in_environment and (not _ENV_NAME.fullmatch(name) or (commented and "_" not in name)):
+        return ""
+    speaks = _SPEAKING.fullmatch(name) or _SPEAKING_VALUE.match(value)
+    return "" if _PLAIN.fullmatch(name) or speaks else "environment"
+
+
+def _compose_value(body: str, key: re.Match[str] | None, at: _Compose) -> str:
+    """A line that is a name and its value."""
     entry = _ENTRY.fullmatch(body)
     if entry:
         name, value, before, after = entry.group(2), entry.group(4), body[: entry.start(4)], entry.group(5)
     elif key:
         name, value, before, after = key.group(3), key.group(5), body[: key.start(5)], key.group(6)
     else:
-        name, value, before, after = "", "", body, ""
-    is_secret = bool(_IS_SECRET.search(name)) and not re.search(r"(?i)(?:_file|_path)$|^secrets$", name)
-    if value and (is_secret or (in_environment and not _PLAIN.fullmatch(name))):
-        if _BLOCK.fullmatch(value):
-            return body, True
-        if not _VARIABLES.fullmatch(value) and value not in ("''", '""'):
-            kept = _DEFAULT.fullmatch(value.strip("\"'"))
-            done.counts["secret-name" if is_secret else "environment"] += 1
-            return before + (f"{kept.group(1)}{HIDDEN}{kept.group(3)}" if kept else HIDDEN) + after, False
-    if re.search(r"(?i)mysql|mariadb", body):
-        found = _MYSQL_P.subn(rf"\1{HIDDEN}", body)
-        done.counts["definition"] += found[1]
-        return found[0], False
-    return body, False
+        return _sql_password(body, at.done)
+    commented = body.lstrip().startswith("#")
+    rule = _hides_variable(name, value, at.environment is not None, commented)
+    if not rule:
+        return _sql_password(body, at.done)
+    column = len(body) - len(body.lstrip()) if entry else len(key.group(1)) if key else 0
+    if key and (not value or value.startswith("#")):
+        at.below = None if commented else column
+    elif _BLOCK.fullmatch(value):
+        at.block = column
+    elif value in ("{", "["):
+        return body
+    elif not _VARIABLES.fullmatch(value) and value not in ("''", '""') and not value.startswith("(value"):
+        # A value may go on in deeper lines.
+        at.block = None if commented else column
+        kept = _DEFAULT.fullmatch(value.strip("\"'"))
+        at.done.counts[rule] += 1
+        _learn(name, kept.group(2) if kept else value, at.done)
+        return before + (f"{kept.group(1)}{HIDDEN}{kept.group(3)}" if kept else HIDDEN) + after
+    return body
+
+
+def _sql_password(body: str, done: Redacted) -> str:
+    if not re.search(r"(?i)mysql|mariadb", body):
+        return body
+    body, count = _MYSQL_P.subn(lambda match: _learned("password", match, done), body)
+    done.counts["definition"] += count
+    return body
+
+
+def _compose_flow(body: str, done: Redacted) -> str:
+    """A line without the values of variables that stand in it with others."""
+
+    def put(match: re.Match[str], in_environment: bool) -> str:
+        name, group = (match["item"], "all") if match["item"] else (match["key"], "value")
+        value = match[group]
+        commented = match.string.lstrip().startswith("#")
+        rule = _hides_variable(name, value, in_environment, commented)
+        inner = value.strip("\"'")
+        if not rule or not inner or inner.startswith("(value") or _VARIABLES.fullmatch(inner) or "${" in inner:
+            return match.group()
+        done.counts[rule] += 1
+        _learn(name, value, done)
+        quote = value[0] if value[0] in "\"'" else ""
+        return match.group()[: match.start(group) - match.start()] + quote + HIDDEN + quote
+
+    flow = _FLOW.search(body)
+    if flow:
+        end = _closing(body, flow.end())
+        inside = _ENV_IN_FLOW.sub(lambda match: put(match, True), body[flow.end() : end])
+        body = body[: flow.end()] + inside + body[end:]
+    return _ENV_IN_LINE.sub(lambda match: put(match, False), body)
+
+
+def _closing(body: str, start: int) -> int:
+    """Where the bracket that was opened before a place is closed."""
+    depth = 1
+    for match in re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[\]{}]").finditer(body, start):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match.group(), 0)
+        if depth == 0:
+            return match.start()
+    return len(body)
 
 
 # -- nginx -------------------------------------------------------------------------------------------------------------

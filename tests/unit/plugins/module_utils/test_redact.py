@@ -262,6 +262,62 @@ def test_a_compose_file_keeps_its_lines_and_names_and_loses_its_secrets() -> Non
     assert _redact.compose(done.text).text == done.text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x-env: &env\n  SMTP_PW: §\n  OTHER: §\n", None),
+        ("    environment: {DB_PASSWORD: §, smtp: §, DB_HOST: db}\n", None),
+        ('    environment: ["SMTP_PW=§ §", DB_HOST=db]\n', '    environment: ["SMTP_PW=§", DB_HOST=db]\n'),
+        ('{"app": {"environment": {"DB_PASSWORD": "§", "smtp": "§"}, "image": "steve:1"}}\n', None),
+        ('{\n  "environment": {\n    "smtp": "§",\n    "DB_HOST": "db"\n  },\n  "image": "a"\n}\n',
+         '{\n  "environment": {\n    "smtp": §,\n    "DB_HOST": "db"\n  },\n  "image": "a"\n}\n'),
+        ('  environment:\n    SMTP: "ab\n      §"\n    DB_HOST: db\n',
+         "  environment:\n    SMTP: §\n      §\n    DB_HOST: db\n"),
+        ("  environment:\n    - SMTP=§\n    -\n      SMTP_PW=§\n    - >-\n      SMTP_PW=§\n", None),
+        ("password:\n  §\nname: x\n", None),
+        ("password: # why\n  §\nname: x\n", None),
+        ("extra: {password: &a §, b: *a}\n", None),
+        ('test: ["CMD", "curl", "-fsu", "admin:§", "http://localhost:8180/steve"]\n', None),
+        ("test: curl -fu admin:§ http://localhost:8180/steve\n", None),
+        ("test:\n  - curl\n  - --user\n  - admin:§\n  - http://localhost\n", None),
+        ("test:\n  - CMD\n  - mysqladmin\n  - ping\n  - -p§\n", None),
+        ('test: ["CMD", "mysqladmin", "ping", "--password", "§"]\n', None),
+        ("command:\n  - --password\n  - §\n  - --port\n  - 3306\n", None),
+        ("command: redis-server --requirepass § --port 1\n", None),
+        ("command: sh -c 'export DB_PW=§; exec java -Dsmtp.pw=§ -jar x'\n", None),
+        ('labels:\n  - "traefik.http.middlewares.a.basicauth.users=admin:$$apr1$$x$$§,b:§"\n',
+         'labels:\n  - "traefik.http.middlewares.a.basicauth.users=admin:§,b:§"\n'),
+        ("url: jdbc:mysql://db/x?user=a&password=${DB_PASSWORD:-§}\n", None),
+        ("  # OLD_PW: §\n", None),
+    ],
+)  # fmt: skip
+def test_a_secret_outside_of_its_usual_place_goes(text: str, shown: str | None) -> None:
+    done = _redact.compose(text.replace("§", CANARY))
+    assert done.text == (shown or text).replace("§", "(value hidden)")
+    assert _redact.compose(done.text).text == done.text
+    # A value of several lines is not known as a whole.
+    assert CANARY in " ".join(value for _name, value in done.values) or '"ab\n' in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    environment:\n      AUTH_USER: admin\n      CONTEXT_PATH: /steve\n      JAVA_OPTS: -Dserver.port=1\n",
+        "    environment: {TZ: UTC, SPRING_DATASOURCE_URL: 'jdbc:mysql://db:3306/stevedb', OCPP_WS_URL: ws://x/steve}\n",
+        "# NOTE: for all\nuser: 1000:1000\ncommand: docker run -u 1000:1000 -p 8180:8180 -pports\n",
+        "secrets:\n  db_password:\n    file: ./x\nservices:\n  app:\n    secrets:\n      - db_password\n",
+        "    environment:\n      DB_PASSWORD:\n      DB_PASSWORD_FILE: /run/x\n    cap_add: [NET_ADMIN]\n",
+        "    credential_spec:\n      file: x.json\n    command: --password-file /run/x\n",
+        "    command: [\"mysqld\", \"--port\", \"3306\"]\n    ports:\n      - 127.0.0.1:8180:8180\n",
+        "    labels:\n      - traefik.http.routers.steve.rule=Host(`x`) && PathPrefix(`/steve`)\n",
+        "    environment:\n      DB_PASSWORD: ${DB_PASSWORD:?not set}\n      X: ${X}\n",
+    ],
+)  # fmt: skip
+def test_what_connects_the_parts_stays(text: str) -> None:
+    done = _redact.compose(text)
+    assert done.text == text and not done.values
+
+
 # -- nginx -------------------------------------------------------------------------------------------------
 
 NGINX = f"""\
