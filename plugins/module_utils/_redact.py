@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _nginx_view
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _nginx_view, _secret_scan
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import NAME
 
@@ -24,9 +24,11 @@ HIDDEN = "(value hidden)"
 _MAX_TAGS = 5000
 #: Characters of a line that are kept.
 MAX_LINE = 16 * 1024
+#: Lines after which it is asked whether there is time left.
+_CHECKED_LINES = 200
 _LONG = re.compile(rf"[^\n]{{{MAX_LINE + 1},}}")
 #: Words of which one is in every name of a secret.
-_WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi")
+_WORDS = ("pass", "pwd", "pw", "secret", "token", "key", "credential", "authori", "webapi")
 
 #: Values that say nothing secret behind the name of a secret. ``$NAME`` is a variable in compose's files only.
 _HARMLESS = (
@@ -97,6 +99,8 @@ class Redacted:
 
     text: str
     counts: Counter[str] = field(default_factory=Counter)
+    #: Called again and again; what it raises ends the work.
+    check: Callable[[], None] = _secret_scan.never
 
     def rule(
         self, name: str, pattern: re.Pattern[str], put: str | Callable[[re.Match[str]], str], *hints: str
@@ -117,6 +121,8 @@ class Redacted:
             return
         lines = self.text.split("\n")
         for number, line in enumerate(lines):
+            if number % _CHECKED_LINES == 0:
+                self.check()
             lowered = line.lower()
             if any(hint in lowered for hint in hints):
                 lines[number] = pattern.sub(counted, line)
@@ -141,8 +147,12 @@ class Tags:
         return f"(idTag {self.numbers.setdefault(tag, len(self.numbers) + 1)})"
 
 
-def log(text: str, tags: Tags | None = None) -> Redacted:
-    """Lines of SteVe's log; idTags become numbers, so that what one of them did can still be followed."""
+def log(text: str, tags: Tags | None = None, check: Callable[[], None] = _secret_scan.never) -> Redacted:
+    """Lines of SteVe's log; idTags become numbers, so that what one of them did can still be followed.
+
+    Args:
+        check: called again and again; what it raises ends the work.
+    """
     known = tags or Tags()
 
     def tag(match: re.Match[str]) -> str:
@@ -151,7 +161,7 @@ def log(text: str, tags: Tags | None = None) -> Redacted:
             return match.group()
         return before + known.shown(value)
 
-    done = Redacted(text)
+    done = Redacted(text, check=check)
     _keys(done)
     done.shorten()
     done.rule(
