@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable, Iterator
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _secret_scan
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import NAME
 
@@ -24,6 +24,8 @@ HIDDEN = "(value hidden)"
 _MAX_TAGS = 5000
 #: Characters of a line that are kept.
 MAX_LINE = 16 * 1024
+#: Lines after which it is asked whether there is time left.
+_CHECKED_LINES = 200
 _LONG = re.compile(rf"[^\n]{{{MAX_LINE + 1},}}")
 #: Words of which one is in every name of a secret.
 _WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "authori", "webapi", "pw", "psk")
@@ -147,6 +149,8 @@ class Redacted:
     text: str
     counts: Counter[str] = field(default_factory=Counter)
     values: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    #: Called again and again; what it raises ends the work.
+    check: Callable[[], None] = _secret_scan.never
 
     def rule(
         self, name: str, pattern: re.Pattern[str], put: str | Callable[[re.Match[str]], str], *hints: str
@@ -171,6 +175,8 @@ class Redacted:
         """Apply to lines that hold one of the hints what gives a line and how often it hid something of it."""
         lines = self.text.split("\n")
         for number, line in enumerate(lines):
+            if number % _CHECKED_LINES == 0:
+                self.check()
             lowered = line.lower()
             if any(hint in lowered for hint in hints):
                 lines[number], count = put(line)
@@ -196,10 +202,14 @@ class Tags:
         return f"(idTag {self.numbers.setdefault(tag, len(self.numbers) + 1)})"
 
 
-def log(text: str, tags: Tags | None = None) -> Redacted:
-    """Lines of SteVe's log; idTags become numbers, so that what one of them did can still be followed."""
+def log(text: str, tags: Tags | None = None, check: Callable[[], None] = _secret_scan.never) -> Redacted:
+    """Lines of SteVe's log; idTags become numbers, so that what one of them did can still be followed.
+
+    Args:
+        check: called again and again; what it raises ends the work.
+    """
     known = tags or Tags()
-    done = Redacted(text)
+    done = Redacted(text, check=check)
     _keys(done)
     done.shorten()
     _idtags(done, known)
