@@ -44,18 +44,20 @@ _HARMLESS_IN_COMPOSE = (
 _NAMES = rf"(?:{NAME}|(?<![a-z])pw(?![a-z])|(?:db|user|root|admin|smtp|mail|ldap|require)_?pass(?![a-z])|psk(?![a-z]))"
 
 _PEM = re.compile(
-    r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY)-----"
+    r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----"
     r"(?:(?:(?!-----BEGIN )[\s\S]){0,20000}?-----END (?P=kind)-----"
-    # Without its end: the lines that may be its own.
-    r"|(?:(?:\\r)?(?:\\n|\r?\n)(?:[\d:.T-]{19,30}Z )?(?:[A-Za-z0-9+/=]{0,100}|(?:Proc-Type|DEK-Info): [^\n\\]{0,100})"
-    r"(?=\\[rn]|\r?\n|\Z)){0,500})"
+    # Without its end: the lines that may be its own, also in one line.
+    r"|(?:(?:\\r)?(?:\\n|\r?\n|\\u000[aA])(?:[\d:.T-]{19,30}Z )?"
+    r"(?:[A-Za-z0-9+/=]{0,100}|(?:Proc-Type|DEK-Info): [^\n\\]{0,100})(?=\\[rnu]|\r?\n|\Z)"
+    r"| [A-Za-z0-9+/]{16,100}={0,2}(?=\s|\Z)){0,500}"
+    # The same behind what a log writes in front of its lines; the last one is shorter.
+    r"(?:\n[^\n]{1,300}?(?<=\s)[A-Za-z0-9+/]{16,100}={0,2}(?=\r?\n|\Z)){0,500})"
 )
-#: Its end only: what was before is not in the text.
-_PEM_END = re.compile(
-    r"(?:^(?:[\d:.T-]{19,30}Z )?[A-Za-z0-9+/=]{16,}\r?\n){1,200}"
-    r"(?:[\d:.T-]{19,30}Z )?(?=-----END [A-Z0-9 ]*PRIVATE KEY)",
-    re.MULTILINE,
-)
+_PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY")
+#: Lines of a key of which the begin is not in the text.
+_MAX_KEY_LINES = 500
+_KEY_LINE = re.compile(r"(?P<before>(?:[^\n]{0,300}\s)?)(?P<key>[A-Za-z0-9+/]{1,200}={0,2})\r?")
+_KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\\"
 _SCHEME = r"(?:basic|bearer|digest|token)\s{1,4}"
 #: A parameter of a scheme, as ``realm="x"``: no credential, or one that has a rule of its own.
 _PARAMETER = r"(?:realm|username|nonce|uri|qop|algorithm|charset|opaque|response|cnonce|error)="
@@ -316,7 +318,31 @@ def _without_query(word: str) -> str:
 
 def _keys(done: Redacted) -> None:
     done.rule("private-key", _PEM, "(private key hidden)")
-    done.rule("private-key", _PEM_END, f"{HIDDEN}\n")
+    if "-----END " in done.text:
+        lines = done.text.split("\n")
+        for number, line in enumerate(lines):
+            end = _PEM_END.search(line)
+            if end:
+                done.counts["private-key"] += _keys_end(lines, number, end.start())
+        done.text = "\n".join(lines)
+
+
+def _keys_end(lines: list[str], number: int, end: int) -> int:
+    """Hide a key of which only the end is in the text, in its line and in those before; 1 where there was one."""
+    found = 0
+    # As JSON it is one line: only the letters right before the end are gone through.
+    line = lines[number]
+    rest = line[:end].rstrip(_KEY_LETTERS)
+    piece = line[len(rest) : end]
+    if "\\n" in piece or len(piece.strip()) >= 16:
+        lines[number], found = rest + HIDDEN + line[end:], 1
+    for above in range(number - 1, max(number - _MAX_KEY_LINES, 0) - 1, -1):
+        match = _KEY_LINE.fullmatch(lines[above])
+        # Its last line may be as short as it likes, and stands right above the end.
+        if match is None or (len(match["key"]) < 16 and above < number - 1):
+            break
+        lines[above], found = match["before"] + HIDDEN, 1
+    return found
 
 
 def _headers(done: Redacted) -> None:

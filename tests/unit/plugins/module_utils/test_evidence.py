@@ -128,6 +128,26 @@ def test_a_short_secret_damages_nothing(host: Path, secret: str) -> None:
     assert "chargeBoxId=CP-1234," in files["host/steve.log"]
 
 
+def test_what_one_compose_file_tells_is_hidden_in_all_that_is_sent(tmp_path: Path) -> None:
+    """Without docker nothing else tells the values that a compose file holds."""
+    secret = "geheimDB-77x"
+    (tmp_path / "compose.yml").write_text(
+        f"services:\n  db:\n    healthcheck:\n      test: [CMD, prove, {secret}]\n    image: registry/db:1\n"
+    )
+    (tmp_path / "more.yml").write_text(
+        f"services:\n  db:\n    environment: {{MARIADB_ROOT_PASSWORD: {secret}, MARIADB_DATABASE: stevedb}}\n"
+    )
+    (tmp_path / "steve.log").write_text(f"could not connect with {secret} to stevedb\n")
+    result = result_of(
+        steve_evidence, run_dir="/nowhere", project_dir=str(tmp_path), compose_files=["compose.yml", "more.yml"],
+        log_file=str(tmp_path / "steve.log"), nginx_conf=str(tmp_path / "none"),
+    )  # fmt: skip
+    assert result["hits"] == [] and secret not in json.dumps(result)
+    assert "MARIADB_ROOT_PASSWORD in more.yml" in result["scanned"]["secrets"]
+    assert "image: registry/db:1" in result["files"]["host/compose/compose.yml"]
+    assert result["files"]["host/steve.log"] == "could not connect with (secret hidden) to stevedb\n"
+
+
 def test_a_secret_in_a_document_of_the_run_keeps_everything_back(host: Path) -> None:
     documents = {"observations/here.json": f'{{"seen": "x{CANARIES["envfile"]}x"}}'}
     result = result_of(steve_evidence, **options(host, documents=seal(documents)))

@@ -129,6 +129,33 @@ def test_what_diagnosis_needs_stays(line: str) -> None:
     assert done.text == STAMP + line and not +done.counts
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # Its end only, with a short last line, behind what a log or docker writes, and as JSON.
+        (f"a b\n{CANARY}A\n{CANARY}B=\n47==\n-----END PRIVATE KEY-----\nx",
+         "a b\n§\n§\n§\n-----END PRIVATE KEY-----\nx"),
+        (f"a (1)\n{STAMP}{CANARY}\n{STAMP}4w==\n{STAMP}-----END RSA PRIVATE KEY-----",
+         f"a (1)\n{STAMP}§\n{STAMP}§\n{STAMP}-----END RSA PRIVATE KEY-----"),
+        (f'{{"pem":"{CANARY}\\nQQ==\\n-----END PRIVATE KEY-----\\n"}}', '{"pem":"§-----END PRIVATE KEY-----\\n"}'),
+        # Its begin only.
+        (f"{STAMP}-----BEGIN PRIVATE KEY-----\n{STAMP}{CANARY}\n{STAMP}Sending: next",
+         f"{STAMP}(private key hidden)\n{STAMP}Sending: next"),
+        (f"pem: -----BEGIN PRIVATE KEY-----\\u000a{CANARY}", "pem: (private key hidden)"),
+        (f"pem: -----BEGIN PRIVATE KEY----- {CANARY} {CANARY}", "pem: (private key hidden)"),
+        (f"2026-11-23T01:02:03.123456789Z -----BEGIN PRIVATE KEY-----\n2026-11-23T01:02:03.123456789Z {CANARY}\n"
+         "2026-11-23T01:02:03.123456789Z x y", "2026-11-23T01:02:03.123456789Z (private key hidden)\n"
+         "2026-11-23T01:02:03.123456789Z x y"),
+        ("-----END CERTIFICATE-----\nAAAA\n", "-----END CERTIFICATE-----\nAAAA\n"),
+        ("Jetty started\n-----END CERTIFICATE-----", "Jetty started\n-----END CERTIFICATE-----"),
+    ],
+)  # fmt: skip
+def test_of_a_key_that_the_window_cut_nothing_is_left(text: str, shown: str) -> None:
+    done = _redact.log(text)
+    assert done.text == shown.replace("§", "(value hidden)")
+    assert _redact.log(done.text).text == done.text
+
+
 def test_only_the_value_of_a_secret_key_goes() -> None:
     """OCPP 1.6 answers with many keys in one line, OCPP 2 names the variable in an object of its own."""
     line = (
