@@ -224,8 +224,7 @@ def log(text: str, tags: Tags | None = None, check: Callable[[], None] = _secret
 
 def _idtags(done: Redacted, known: Tags) -> None:
     done.rule("id-tag", _TAG, lambda match: _tagged(match, known), *_TAG_HINTS)
-    lowered = done.text.lower()
-    if any(hint in lowered for hint in ("idtag", "idtoken", "id_tag", "id_token", "tagid")):
+    if "<" in done.text or "&lt;" in done.text:
         # Its value may stand in the line below.
         done.rule("id-tag", _TAG_ELEMENT, lambda match: _tagged(match, known))
 
