@@ -47,7 +47,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 #: Bytes of one file of a configuration that are sent, files of nginx, and bytes read of a compose or env file.
 MAX_TEXT = 256 * 1024
 MAX_NGINX_FILES = 200
+_MAX_COMPOSE_FILES = 20
 _MAX_READ = 4 * 1024 * 1024
+#: Characters of a path in the archive, below its directory.
+_MAX_PATH = 200
 #: Seconds for the log, for the second try that takes only its end, for docker, for nginx, for one program.
 _LOG_S = 60.0
 _LOG_END_S = 15.0
@@ -373,15 +376,29 @@ class Collector:
         names = names or [name for name in _compose.DEFAULT_FILES if os.path.isfile(os.path.join(directory, name))]
         if not names:
             raise Missing("the project directory holds no compose file")
-        for name in names[:20]:
+        if len(names) > _MAX_COMPOSE_FILES:
+            self._miss("a part of the compose files", f"only {_MAX_COMPOSE_FILES} of {len(names)} files are kept")
+        for name in names[:_MAX_COMPOSE_FILES]:
             path = os.path.join(directory, name)
             try:
                 text = read_file(path).decode("utf-8", "surrogateescape")
             except SteveError as error:
                 self._miss(f"compose file {inert(name, 200)}", error.got)
                 continue
-            done = _redact.compose(text)
-            self._add(f"host/compose/{_safe(os.path.basename(path))}", inert(path, 300), done.text, done.counts)
+            self._source(f"compose file {inert(name, 200)}", partial(self._compose_file, path, text))
+
+    def _compose_file(self, path: str, text: str) -> None:
+        done = _redact.compose(text)
+        place = self._free(f"host/compose/{_safe(os.path.relpath(path, self._directory()))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
+
+    def _free(self, path: str) -> str:
+        """A path in the archive that no other file has."""
+        free, number = path, 1
+        while free in self.files:
+            number += 1
+            free = f"{path}-{number}"
+        return free
 
     # -- nginx ---------------------------------------------------------------------------------------------------
 
@@ -402,9 +419,13 @@ class Collector:
         if len(contents) > MAX_NGINX_FILES:
             self._miss("a part of the nginx configuration", f"only {MAX_NGINX_FILES} of {len(contents)} files are kept")
         for path, data in list(contents.items())[:MAX_NGINX_FILES]:
-            done = _redact.nginx(data, path)
-            place = f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}"
-            self._add(place, inert(path, 300), done.text, done.counts)
+            # A file that cannot be told of costs no other.
+            self._source(f"nginx file {inert(path, 200)}", partial(self._nginx_file, path, data))
+
+    def _nginx_file(self, path: str, data: bytes) -> None:
+        done = _redact.nginx(data, path)
+        place = self._free(f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -435,7 +456,8 @@ class Collector:
             best = box.best
             if best is not None and not row["in_window"]:
                 row["file"] = f"host/charge-box-{number}.log"
-                done = _redact.log(b"".join(best.lines).decode("utf-8", "surrogateescape"), tags, self._in_time)
+                own = b"".join(line for one in box.wanted if not cut.holds(one) for line in one.lines)
+                done = _redact.log(own.decode("utf-8", "surrogateescape"), tags, self._in_time)
                 self._add(row["file"], inert(source, 300), done.text, done.counts, (row["from"], row["to"]))
             self.boxes.append(row)
 
@@ -590,5 +612,7 @@ def _os_name() -> str | None:
 
 def _safe(path: str) -> str:
     """A path as it may stand in an archive on any system."""
-    kept = "/".join(quote(part, safe=" ") for part in path.split("/") if part not in ("", ".", ".."))
-    return kept[:200] or "unnamed"
+    parts = (part for part in path.split("/") if part not in ("", ".", ".."))
+    # A name need not be UTF-8.
+    kept = "/".join(quote(part, safe=" ", errors="surrogateescape") for part in parts)
+    return (kept if len(kept) <= _MAX_PATH else f"{kept[:100]}~{kept[100 - _MAX_PATH :]}") or "unnamed"
