@@ -59,6 +59,9 @@ _NGINX_S = 20.0
 _PROGRAM_S = 5.0
 #: Bytes of the log's end that a second try takes.
 _LOG_END = 4 * 1024 * 1024
+#: Bytes of its end that are redacted where there is no time for all of it, and the part of the time for all of it.
+_LOG_TAIL = 256 * 1024
+_REDACT_PART = 0.7
 #: Parts of the time: for reading the log of what is left then, and at the end for looking through what was collected.
 _LOG_PART = 0.5
 _SCAN_PART = 0.2
@@ -198,9 +201,9 @@ class Collector:
     def _left(self) -> float:
         return max(self.end - self.clock(), 0.0)
 
-    def _in_time(self) -> None:
-        """Raises Missing when the time for collecting is over."""
-        if self._left() <= 0:
+    def _in_time(self, end: float | None = None) -> None:
+        """Raises Missing when the time for collecting is over, or the one that is given."""
+        if self.clock() >= (self.end if end is None else end):
             raise Missing("no time was left to look through it for secrets; raise the deadline")
 
     def _add(
@@ -228,7 +231,7 @@ class Collector:
         # What is looked through last is what a charger can make large.
         for path, data in sorted({**documents, **self.files}.items(), key=lambda item: len(item[1])):
             try:
-                hits += self._hits(path, data, self._in_last_time)
+                hits += self._hits(path, data, partial(self._in_time, self.last))
             except Missing as error:
                 if path in documents:
                     hits.append({"file": path, "rule": "", "form": str(error)})
@@ -251,10 +254,6 @@ class Collector:
             return {"changed": False, "files": {}, "hits": hits, "scanned": scanned, "entries": [], "not_collected": [],
                     "redactions": [], "charge_boxes": []}  # fmt: skip
         return {"changed": False, "files": files, "hits": [], "scanned": scanned, **facts}
-
-    def _in_last_time(self) -> None:
-        if self.clock() >= self.last:
-            raise Missing("no time was left to look through it for secrets; raise the deadline")
 
     def _hits(self, path: str, data: bytes, check: Callable[[], None] = _secret_scan.never) -> list[dict[str, str]]:
         """Which secrets stand in a file or in its name."""
@@ -447,7 +446,14 @@ class Collector:
         if rotated:
             self._miss("older parts of SteVe's log", f"not read: {', '.join(rotated)}")
         tags = _redact.Tags()
-        done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, self._in_time)
+        enough = self.clock() + self._left() * _REDACT_PART
+        try:
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, partial(self._in_time, enough))
+        except Missing:
+            # The newest lines are better than none.
+            cut, tags = cut.end(_LOG_TAIL), _redact.Tags()
+            reason = f"there was no time to redact all of it; only the last {len(cut.data)} bytes are kept"
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, self._in_time)
         self._add(
             "host/steve.log", inert(source, 300), done.text, done.counts, cut.span, reason, cap=options.log_keep_bytes
         )

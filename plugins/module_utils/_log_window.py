@@ -213,6 +213,13 @@ class Cut:
         """Whether all of an attempt stands in it."""
         return attempt.begin >= self.offset
 
+    def end(self, most: int) -> Cut:
+        """Its last whole lines, of so many bytes at the most."""
+        if len(self.data) <= most:
+            return self
+        begin = self.data.find(b"\n", len(self.data) - most - 1) + 1 or len(self.data)
+        return Cut(self.data[begin:], self.offset + begin, True)
+
     @property
     def span(self) -> tuple[str | None, str | None]:
         """Times of its first and last line that have one, UTC."""

@@ -283,6 +283,20 @@ class Clock:
         return self.now
 
 
+def test_of_a_log_that_takes_too_long_to_redact_the_end_is_sent(host: Path) -> None:
+    (host / "steve.log").write_bytes(reconnect("CP-1") + heartbeats(20_000))
+    given = _evidence.Options(
+        log_file=str(host / "steve.log"), nginx_conf="/none", deadline=10.0, charge_box_ids=["CP-1"]
+    )  # fmt: skip
+    clock = Clock(0.01)
+    result = _evidence.Collector(given, clock).collect()
+    (entry,) = [one for one in result["entries"] if one["path"] == "host/steve.log"]
+    assert "no time to redact all of it" in entry["truncated"] and clock.now < 11
+    assert 200_000 < len(result["files"]["host/steve.log"]) <= 256 * 1024
+    (box,) = result["charge_boxes"]
+    assert box["full_reconnect"] and "BootNotification" in result["files"][box["file"]] and not box["in_window"]
+
+
 def test_what_there_is_no_time_to_look_through_is_kept_back_and_told(host: Path) -> None:
     (host / "steve.log").write_bytes(heartbeats(20_000))
     given = _evidence.Options(
