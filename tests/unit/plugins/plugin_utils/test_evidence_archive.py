@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import json
+import resource
 import ssl
 import tarfile
 import time
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible._internal._datatag._tags import VaultedValue
+from ansible.parsing.vault import EncryptedString, VaultLib, VaultSecret
+from ansible_collections.chargeops.steve.plugins.action import steve_evidence
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import Secret
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _evidence_archive
 from ansible_collections.chargeops.steve.plugins.plugin_utils._evidence_archive import Given
@@ -124,6 +128,16 @@ def test_what_ansible_vault_encrypted_is_secret_whatever_it_is_called() -> None:
     assert {one.name: one.value for one in known} == {"note": CANARY, "list.of": f"{CANARY}-2"}
 
 
+def test_ansible_tells_what_was_encrypted() -> None:
+    vault = VaultLib([("default", VaultSecret(b"x"))])
+    ciphertext = vault.encrypt(CANARY).decode()
+    vaulted = VaultedValue(ciphertext=ciphertext).tag(CANARY)
+    assert steve_evidence._is_vaulted(vaulted) and not steve_evidence._is_vaulted(CANARY)
+    # Without the password it is not known, and costs nothing.
+    assert not steve_evidence._is_vaulted(EncryptedString(ciphertext=ciphertext))
+    assert not _evidence_archive.known_secrets({"x": EncryptedString(ciphertext=ciphertext)}, steve_evidence._is_vaulted)
+
+
 def test_names_of_things_are_no_secrets() -> None:
     variables = {
         "webapi": {"key": "STEVE-API-KEY"}, "steve_webapi_key": "STEVE-API-KEY", "token_url": "https://x.example.net/y",
@@ -145,6 +159,17 @@ def test_the_files_of_the_host_are_packed_without_the_secrets_of_the_inventory()
     # What only looks like one keeps nothing back.
     assert not _evidence_archive.hits_in(archive.members, secrets)
     assert _evidence_archive.hits_in({"report.txt": CANARY.encode()}, secrets)
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"x\.tar\.gz"):
+            _archive.write_bytes(str(tmp_path / "x.tar.gz"), b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_not_looked_through_is_told_so() -> None:
