@@ -175,7 +175,8 @@ def test_what_was_not_looked_through_is_told_so() -> None:
 
 
 def test_certificates_are_told_once_each_as_pem_that_can_be_read() -> None:
-    endpoint: dict[str, Any] = {"hop": "public", "name": "x.example.net", "address": "192.0.2.1", "chain": [CERTIFICATE, "Q0E="]}
+    endpoint: dict[str, Any] = {"hop": "public", "name": "x.example.net", "address": "192.0.2.1"}
+    endpoint["chain"] = [CERTIFICATE, "Q0E="]
     document: dict[str, Any] = {"parts": {"tls": {"data": [endpoint]}}}
     documents: list[dict[str, Any]] = [document, document, {"parts": {}}]
     text = _evidence_archive.certificates(documents)
