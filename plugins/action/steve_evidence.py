@@ -102,7 +102,14 @@ class ActionModule(EnvelopeAction):
 
 def _is_vaulted(value: Any) -> bool:
     """Whether ansible-vault encrypted a value by itself; of an encrypted file its values do not tell."""
-    return VaultHelper.get_ciphertext(value, with_tags=False) is not None
+    if VaultHelper.get_ciphertext(value, with_tags=False) is None:
+        return False
+    try:
+        str(value)
+    except AnsibleError:
+        # Nobody here can read it, so nothing here holds it.
+        return False
+    return True
 
 
 def _texts(documents: dict[str, dict[str, Any]], host: str, run_id: str) -> dict[str, str]:

@@ -47,7 +47,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 #: Bytes of one file of a configuration that are sent, files of nginx, and bytes read of a compose or env file.
 MAX_TEXT = 256 * 1024
 MAX_NGINX_FILES = 200
+_MAX_COMPOSE_FILES = 20
 _MAX_READ = 4 * 1024 * 1024
+#: Characters of a path in the archive, below its directory.
+_MAX_PATH = 200
 #: Seconds for the log, for the second try that takes only its end, for docker, for nginx, for one program.
 _LOG_S = 60.0
 _LOG_END_S = 15.0
@@ -56,6 +59,9 @@ _NGINX_S = 20.0
 _PROGRAM_S = 5.0
 #: Bytes of the log's end that a second try takes.
 _LOG_END = 4 * 1024 * 1024
+#: Bytes of its end that are redacted where there is no time for all of it, and the part of the time for all of it.
+_LOG_TAIL = 256 * 1024
+_REDACT_PART = 0.7
 #: Parts of the time: for reading the log of what is left then, and at the end for looking through what was collected.
 _LOG_PART = 0.5
 _SCAN_PART = 0.2
@@ -195,9 +201,9 @@ class Collector:
     def _left(self) -> float:
         return max(self.end - self.clock(), 0.0)
 
-    def _in_time(self) -> None:
-        """Raises Missing when the time for collecting is over."""
-        if self._left() <= 0:
+    def _in_time(self, end: float | None = None) -> None:
+        """Raises Missing when the time for collecting is over, or the one that is given."""
+        if self.clock() >= (self.end if end is None else end):
             raise Missing("no time was left to look through it for secrets; raise the deadline")
 
     def _add(
@@ -225,7 +231,7 @@ class Collector:
         # What is looked through last is what a charger can make large.
         for path, data in sorted({**documents, **self.files}.items(), key=lambda item: len(item[1])):
             try:
-                hits += self._hits(path, data, self._in_last_time)
+                hits += self._hits(path, data, partial(self._in_time, self.last))
             except Missing as error:
                 if path in documents:
                     hits.append({"file": path, "rule": "", "form": str(error)})
@@ -248,10 +254,6 @@ class Collector:
             return {"changed": False, "files": {}, "hits": hits, "scanned": scanned, "entries": [], "not_collected": [],
                     "redactions": [], "charge_boxes": []}  # fmt: skip
         return {"changed": False, "files": files, "hits": [], "scanned": scanned, **facts}
-
-    def _in_last_time(self) -> None:
-        if self.clock() >= self.last:
-            raise Missing("no time was left to look through it for secrets; raise the deadline")
 
     def _hits(self, path: str, data: bytes, check: Callable[[], None] = _secret_scan.never) -> list[dict[str, str]]:
         """Which secrets stand in a file or in its name."""
@@ -373,22 +375,39 @@ class Collector:
         names = names or [name for name in _compose.DEFAULT_FILES if os.path.isfile(os.path.join(directory, name))]
         if not names:
             raise Missing("the project directory holds no compose file")
-        drafts = []
-        for name in names[:20]:
+        if len(names) > _MAX_COMPOSE_FILES:
+            self._miss("a part of the compose files", f"only {_MAX_COMPOSE_FILES} of {len(names)} files are kept")
+        drafts: list[tuple[str, _redact.Redacted]] = []
+        for name in names[:_MAX_COMPOSE_FILES]:
             path = os.path.join(directory, name)
             try:
                 text = read_file(path).decode("utf-8", "surrogateescape")
             except SteveError as error:
                 self._miss(f"compose file {inert(name, 200)}", error.got)
                 continue
-            done = _redact.compose(text)
-            for one in done.values:
-                self._keep_secrets(dict([one]), f"in {inert(name, 100)}")
-            drafts.append((f"host/compose/{_safe(os.path.basename(path))}", inert(path, 300), done))
+            self._source(f"compose file {inert(name, 200)}", partial(self._compose_draft, name, path, text, drafts))
         # What one of them tells may stand in another one, in the log, anywhere.
         self._know()
-        for place, source, done in drafts:
-            self._add(place, source, done.text, done.counts)
+        for path, done in drafts:
+            self._source(f"compose file {inert(path, 200)}", partial(self._compose_file, path, done))
+
+    def _compose_draft(self, name: str, path: str, text: str, drafts: list[tuple[str, _redact.Redacted]]) -> None:
+        done = _redact.compose(text)
+        for hidden in done.values:
+            self._keep_secrets(dict([hidden]), f"in {inert(name, 100)}")
+        drafts.append((path, done))
+
+    def _compose_file(self, path: str, done: _redact.Redacted) -> None:
+        place = self._free(f"host/compose/{_safe(os.path.relpath(path, self._directory()))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
+
+    def _free(self, path: str) -> str:
+        """A path in the archive that no other file has."""
+        free, number = path, 1
+        while free in self.files:
+            number += 1
+            free = f"{path}-{number}"
+        return free
 
     # -- nginx ---------------------------------------------------------------------------------------------------
 
@@ -409,9 +428,13 @@ class Collector:
         if len(contents) > MAX_NGINX_FILES:
             self._miss("a part of the nginx configuration", f"only {MAX_NGINX_FILES} of {len(contents)} files are kept")
         for path, data in list(contents.items())[:MAX_NGINX_FILES]:
-            done = _redact.nginx(data, path)
-            place = f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}"
-            self._add(place, inert(path, 300), done.text, done.counts)
+            # A file that cannot be told of costs no other.
+            self._source(f"nginx file {inert(path, 200)}", partial(self._nginx_file, path, data))
+
+    def _nginx_file(self, path: str, data: bytes) -> None:
+        done = _redact.nginx(data, path)
+        place = self._free(f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -433,7 +456,14 @@ class Collector:
         if rotated:
             self._miss("older parts of SteVe's log", f"not read: {', '.join(rotated)}")
         tags = _redact.Tags()
-        done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, self._in_time)
+        enough = self.clock() + self._left() * _REDACT_PART
+        try:
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, partial(self._in_time, enough))
+        except Missing:
+            # The newest lines are better than none.
+            cut, tags = cut.end(_LOG_TAIL), _redact.Tags()
+            reason = f"there was no time to redact all of it; only the last {len(cut.data)} bytes are kept"
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, self._in_time)
         self._add(
             "host/steve.log", inert(source, 300), done.text, done.counts, cut.span, reason, cap=options.log_keep_bytes
         )
@@ -442,7 +472,8 @@ class Collector:
             best = box.best
             if best is not None and not row["in_window"]:
                 row["file"] = f"host/charge-box-{number}.log"
-                done = _redact.log(b"".join(best.lines).decode("utf-8", "surrogateescape"), tags, self._in_time)
+                own = b"".join(line for one in box.wanted if not cut.holds(one) for line in one.lines)
+                done = _redact.log(own.decode("utf-8", "surrogateescape"), tags, self._in_time)
                 self._add(row["file"], inert(source, 300), done.text, done.counts, (row["from"], row["to"]))
             self.boxes.append(row)
 
@@ -597,5 +628,7 @@ def _os_name() -> str | None:
 
 def _safe(path: str) -> str:
     """A path as it may stand in an archive on any system."""
-    kept = "/".join(quote(part, safe=" ") for part in path.split("/") if part not in ("", ".", ".."))
-    return kept[:200] or "unnamed"
+    parts = (part for part in path.split("/") if part not in ("", ".", ".."))
+    # A name need not be UTF-8.
+    kept = "/".join(quote(part, safe=" ", errors="surrogateescape") for part in parts)
+    return (kept if len(kept) <= _MAX_PATH else f"{kept[:100]}~{kept[100 - _MAX_PATH :]}") or "unnamed"

@@ -44,15 +44,15 @@ NAME = (
     r"(?:passw(?:or)?[dt]|passphrase|passwort|(?<![a-z])(?:(?:db|user|root|admin|smtp|mail|ftp|key|auth)?pass|pw)(?![a-z])"
     r"|pwd|secret|token|api[-_.]?key|credential|authori[sz]ation|auth[-_.]?key|webapi[-_.]value|steve-api-key|private[-_.]?key)"
 )
-_NAMED = re.compile(rf"(?i){NAME}|(?<!by)(?<!com)pass$|(?:^|[\W_])vault_")
+_NAMED = re.compile(rf"(?i){NAME}|(?<!by)(?<!com)pass$|(?:^|[\W_])vault_|basic[-_.]?auth$")
 #: Names that hold a word of a secret, and a thing that is none: where it is, who asks for it, the name of a header.
 _PLAIN = re.compile(
     r"(?i)(?:^|[._-])(?:file|path|dir|url|uri|header|name|host|tag|ids?|user|username|enabled|prompt|plugin|exe|flags"
     r"|method|scheme)$|webapi[._-]?key$"
 )
-#: A key of anything; those of data bases and of the public are none.
+#: A key for something; those of data bases and of the public are none. What has no digit may be a word.
 _KEY = re.compile(
-    r"(?i)(?:^|[._-])(?<!public.)(?<!host.)(?<!primary.)(?<!foreign.)(?<!sort.)(?<!group.)(?<!cache.)(?<!index.)key$"
+    r"(?i)[a-z0-9][_-](?<!public.)(?<!host.)(?<!primary.)(?<!foreign.)(?<!sort.)(?<!group.)(?<!cache.)(?<!index.)key$"
 )
 _RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_!@#%^&*.~-]{16,}|[0-9a-fA-F]{32,}")
 #: Names whose value may look random without being so.
@@ -159,7 +159,7 @@ def guessed(name: str, value: str) -> str | None:
     """Why a value may be a secret though its name does not say so; None where nothing speaks for it."""
     if is_name(name) or _PLAIN.search(name):
         return None
-    if _KEY.search(name) and re.fullmatch(r"\S{8,}", value) and not value.startswith(("/", "ssh-")):
+    if _KEY.search(name) and re.fullmatch(r"(?=.*\d)\S{8,}", value) and not value.startswith(("/", "ssh-")):
         return "named like a key"
     return "looks random" if _RANDOM.fullmatch(value) and not _NOT_RANDOM.search(name) else None
 
@@ -235,14 +235,14 @@ def _escaped(text: str) -> bool:
 def forms(secret: Secret) -> dict[str, set[bytes]]:
     """How a secret may be written, by the name of the form; a short one only where nothing else looks like it."""
     raw = _bytes(secret.value)
-    pairs = {user: base64.b64encode(_bytes(user) + b":" + raw).rstrip(b"=") for user in secret.users}
-    found = {"basic": {pair for pair in pairs.values() if len(pair) >= 8}}
-    if not secret.is_short:
-        found |= {
-            "raw": {raw}, "base64": _base64(raw), "url": _percent(secret.value), "html": _html(secret.value),
-            "json": _json(secret.value), "hex": {raw.hex().encode("ascii"), raw.hex().upper().encode("ascii")},
-        }  # fmt: skip
-    return found
+    if secret.is_short:
+        pairs = {base64.b64encode(_bytes(user) + b":" + raw).rstrip(b"=") for user in secret.users}
+        return {"basic": {pair for pair in pairs if len(pair) >= 8}}
+    # In Basic it is a part of longer base64, whoever sends it.
+    return {
+        "raw": {raw}, "base64": _base64(raw), "url": _percent(secret.value), "html": _html(secret.value),
+        "json": _json(secret.value), "hex": {raw.hex().encode("ascii"), raw.hex().upper().encode("ascii")},
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=16384)
@@ -306,7 +306,10 @@ def find(data: bytes, known: Iterable[Secret], check: Callable[[], None] = never
     known = list(known)
     if not known:
         return []
-    forms_of = [(number, *needle) for number, secret in enumerate(known) for needle in _needles(secret)]
+    forms_of = []
+    for number, secret in enumerate(known):
+        check()
+        forms_of += [(number, *needle) for needle in _needles(secret)]
     needles = [(needle, pieces) for _number, _form, needle, pieces in forms_of]
     long_ones = [number for number, secret in enumerate(known) if not secret.is_short]
     raws = [_plain(known[number]) for number in long_ones]
@@ -414,6 +417,7 @@ def hide(
     ordered = sorted(known, key=lambda one: len(one.value), reverse=True)
     needles, owners = [], []
     for secret in ordered:
+        check()
         for _form, needle, pieces in sorted(_needles(secret), key=lambda one: len(one[1]), reverse=True):
             needles.append((needle, pieces))
             owners.append(secret.name)

@@ -26,7 +26,9 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 EVIDENCE_SCHEMA = "chargeops.steve/evidence/1"
 #: What nginx's directives are called; with an address it is where they lead, not a password of a proxy.
 _PASSES_ON = re.compile(r"(?i)(?:proxy|fastcgi|uwsgi|scgi|grpc)_pass$")
-_DEPTH = 5
+_DEPTH = 12
+#: Keys that name somebody, below the name of a secret.
+_NOBODY = ("user", "username", "login")
 
 
 @dataclass
@@ -67,10 +69,9 @@ def known_secrets(
     found: list[tuple[str, str]] = []
     guesses: list[tuple[str, str]] = []
     for name, value, secret in _texts(variables, "", _DEPTH, is_vaulted):
-        own = name.rpartition(".")[2]
         if secret:
             found.append((name, value))
-        elif _secret_scan.guessed(own, value) == "named like a key":
+        elif _secret_scan.guessed(name, value) == "named like a key":
             guesses.append((f"{name}, which is named like a key", value))
         if not secret:
             found += [(f"a part of {name}", part) for _name, part in _secret_scan.inside(value)]
@@ -96,7 +97,8 @@ def _texts(
             leads = _PASSES_ON.search(str(key)) and isinstance(item, str) and "://" in item and "@" not in item
             # What is counted by its name, such as tests that pass, is a number.
             counted = isinstance(item, int) and str(key).lower() == "pass"
-            own = secret or (_secret_scan.is_name(str(key)) and not leads and not counted)
+            below = secret and str(key).lower() not in _NOBODY
+            own = below or (_secret_scan.is_name(str(key)) and not leads and not counted)
             yield from _texts(item, f"{name}.{inert(key, 60)}" if name else inert(key, 60), depth - 1, is_vaulted, own)
     elif depth and isinstance(value, (list, tuple)):
         for item in value:

@@ -150,7 +150,8 @@ def test_a_name_tells_that_its_value_is_no_secret(name: str) -> None:
 def test_what_may_be_a_secret_is_a_guess_and_no_more() -> None:
     assert guessed("JWT_KEY", "wolkenkuckuck7") and guessed("ENCRYPTION_KEY", "wolkenkuckuck7")
     assert guessed("RELAY", "Xk29aBcdEfgh7731") and guessed("X", "0" * 32)
-    assert not guessed("public_key", "wolkenkuckuck7") and not guessed("SORT_KEY", "charge_box_id")
+    assert not guessed("public_key", "wolkenkuckuck7") and not guessed("SORT_KEY", "charge_box_1")
+    assert not guessed("KEY_KEY", "charge_box_id") and not guessed("key", "charge_box_1")
     assert not guessed("STEVE_IMAGE_TAG", "SteVe-3.14.1-Build7")
     assert not guessed("PUBLIC_NAME", "Charge01.Example-Net.de")
     guesses = [("g", "Xk29aBcdEfgh7731"), ("h", "sure-secret"), ("i", "1234")]
