@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.parsing.vault import VaultHelper
 from ansible_collections.chargeops.steve.plugins.module_utils import _envelope
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _evidence_archive, _terminal
@@ -43,7 +44,7 @@ class ActionModule(EnvelopeAction):
         if given is None:
             return result
         named = {name: module_args[option] for option, name in _OPTIONS.items() if module_args.get(option)}
-        secrets = _evidence_archive.known_secrets({**self._variables(task_vars), **named})
+        secrets = _evidence_archive.known_secrets({**self._variables(task_vars), **named}, _is_vaulted)
         packed = _evidence_archive.pack(host, run_id, documents, texts, given, secrets)
         root = _evidence_archive.root_of(host, run_id)
         data = _evidence_archive.tar(root, packed.members, run_id)
@@ -55,7 +56,7 @@ class ActionModule(EnvelopeAction):
             "complete": bool(kept.get("complete")),
             "not_collected": kept.get("not_collected") or [],
             "charge_boxes": kept.get("charge_boxes") or [],
-            "redactions": [] if hits else given.redactions,
+            "redactions": [] if hits else packed.redactions,
         }
         if hits:
             why = _evidence_archive.refusal(hits, secrets)
@@ -91,12 +92,24 @@ class ActionModule(EnvelopeAction):
         for name, value in task_vars.items():
             if name in ("hostvars", "vars", "groups", "ansible_facts") or name.startswith("_"):
                 continue
-            if _evidence_archive.is_secret_name(name) or isinstance(value, (dict, list)):
+            if _is_vaulted(value) or _evidence_archive.may_hold_secret(name, value):
                 try:
                     found[name] = self._templar.template(value)
                 except AnsibleError:
                     found[name] = value
         return found
+
+
+def _is_vaulted(value: Any) -> bool:
+    """Whether ansible-vault encrypted a value by itself; of an encrypted file its values do not tell."""
+    if VaultHelper.get_ciphertext(value, with_tags=False) is None:
+        return False
+    try:
+        str(value)
+    except AnsibleError:
+        # Nobody here can read it, so nothing here holds it.
+        return False
+    return True
 
 
 def _texts(documents: dict[str, dict[str, Any]], host: str, run_id: str) -> dict[str, str]:

@@ -47,7 +47,10 @@ from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 #: Bytes of one file of a configuration that are sent, files of nginx, and bytes read of a compose or env file.
 MAX_TEXT = 256 * 1024
 MAX_NGINX_FILES = 200
+_MAX_COMPOSE_FILES = 20
 _MAX_READ = 4 * 1024 * 1024
+#: Characters of a path in the archive, below its directory.
+_MAX_PATH = 200
 #: Seconds for the log, for the second try that takes only its end, for docker, for nginx, for one program.
 _LOG_S = 60.0
 _LOG_END_S = 15.0
@@ -56,16 +59,15 @@ _NGINX_S = 20.0
 _PROGRAM_S = 5.0
 #: Bytes of the log's end that a second try takes.
 _LOG_END = 4 * 1024 * 1024
+#: Bytes of its end that are redacted where there is no time for all of it, and the part of the time for all of it.
+_LOG_TAIL = 256 * 1024
+_REDACT_PART = 0.7
+#: Parts of the time: for reading the log of what is left then, and at the end for looking through what was collected.
+_LOG_PART = 0.5
+_SCAN_PART = 0.2
+_SCAN_S = 20.0
 _DOCKER_VERSIONS = "client {{.Client.Version}}, engine {{.Server.Version}}"
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
-_RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_!@#%^&*.~-]{16,}|[0-9a-fA-F]{32,}")
-_NAMED = re.compile(rf"(?i){_secret_scan.NAME}|webapi_value")
-_PLACE = re.compile(r"(?i)(?:_file|_path|_dir)$")
-_INSIDE = (
-    re.compile(rf"(?i)-D[\w.-]*{_secret_scan.NAME}[\w.-]*=([^\s\"']+)"),
-    re.compile(r"://[^\s/:@\"']*:([^\s/@\"']+)@"),
-    re.compile(rf"(?i)[?&;][\w.-]*{_secret_scan.NAME}[\w.-]*=([^\s&;\"']+)"),
-)
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Options:
     charge_box_ids: list[str] = field(default_factory=list)
     secrets: list[tuple[str, str]] = field(default_factory=list, repr=False)
     users: list[str] = field(default_factory=list)
+    own_users: dict[str, str] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
     deadline: float = 120.0
 
@@ -98,7 +101,8 @@ def options_from(params: dict[str, Any]) -> Options:
     """
     passwords = _options.passwords(params["passwords"])
     given = [("steve_admin_password", params["password"]), ("steve_webapi_value", params["webapi_value"])]
-    given += [(f"the password of charge box {inert(one, 60)}", value) for one, value in passwords.items()]
+    own = {f"the password of charge box {inert(one, 60)}": one for one in passwords}
+    given += [(name, passwords[one]) for name, one in own.items()]
     ids = _options.charge_box_ids(params["charge_box_id"])
     return Options(
         project_dir=params["project_dir"] or None, project_name=params["project_name"] or None,
@@ -108,7 +112,7 @@ def options_from(params: dict[str, Any]) -> Options:
         log_keep_bytes=_size(params["log_keep_bytes"], "log_keep_bytes", 64 * 1024, 32 * 1024 * 1024),
         nginx_conf=params["nginx_conf"], nginx_command=params["nginx_command"] or ["nginx"], charge_box_ids=ids,
         secrets=[(name, value) for name, value in given if value],
-        users=[user for user in ("admin", params["username"], params["webapi_username"], *passwords) if user],
+        users=[user for user in ("admin", params["username"], params["webapi_username"]) if user], own_users=own,
         documents=_documents(params["documents"]), deadline=_options.seconds(params["deadline"], "deadline"),
     )  # fmt: skip
 
@@ -142,14 +146,17 @@ class Collector:
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self.options = options
         self.clock = clock
-        self.end = clock() + options.deadline
+        self.last = clock() + options.deadline
+        #: Until when is collected; then what was collected is looked through.
+        self.end = self.last - min(options.deadline * _SCAN_PART, _SCAN_S)
         self.files: dict[str, bytes] = {}
         self.entries: list[dict[str, Any]] = []
         self.missing: list[dict[str, str]] = []
         self.redactions: list[dict[str, Any]] = []
         self.boxes: list[dict[str, Any]] = []
         self.found: list[tuple[str, str]] = list(options.secrets)
-        self.users: list[str] = [*options.users, *options.charge_box_ids]
+        self.guesses: list[tuple[str, str]] = []
+        self.users: list[str] = list(options.users)
         self.secrets: list[Secret] = []
         self.project: _docker.Project | None = None
 
@@ -157,15 +164,22 @@ class Collector:
         """The evidence of this host; never raises for what the host is like."""
         # First what holds secrets, so that they are known when the rest is redacted.
         facts = [self._source("containers", self._containers), self._source("environment", self._environment)]
-        self.secrets = _secret_scan.secrets(self.found, self.users)
+        self._know()
+        self._source("compose files", self._compose_files)
         for name, fact in zip(("containers", "environment"), facts):
             if fact is not None:
-                self._add(f"host/{name}.json", fact[0], json.dumps(fact[1], indent=1, sort_keys=True) + "\n")
-        self._source("compose files", self._compose_files)
+                text = json.dumps(fact[1], indent=1, sort_keys=True) + "\n"
+                self._source(name, partial(self._add, f"host/{name}.json", fact[0], text))
         self._source("nginx configuration", self._nginx)
         self._source("SteVe's log", self._log)
         self._source("versions", self._versions)
         return self._checked()
+
+    def _know(self) -> None:
+        """The secrets of what was found so far; what is public does not become one by its looks."""
+        public = {one.lower() for one in (*self.options.charge_box_ids, *public_words(self.options.documents))}
+        guesses = [(name, value) for name, value in self.guesses if value.lower() not in public]
+        self.secrets = _secret_scan.secrets(self.found, self.users, self.options.own_users, guesses)
 
     def _source(self, what: str, look: Callable[[], Any]) -> Any:
         """What a source gives; why it gives nothing is kept."""
@@ -187,12 +201,17 @@ class Collector:
     def _left(self) -> float:
         return max(self.end - self.clock(), 0.0)
 
+    def _in_time(self, end: float | None = None) -> None:
+        """Raises Missing when the time for collecting is over, or the one that is given."""
+        if self.clock() >= (self.end if end is None else end):
+            raise Missing("no time was left to look through it for secrets; raise the deadline")
+
     def _add(
         self, path: str, source: str, text: str, counts: Mapping[str, int] | None = None,
         span: tuple[str | None, str | None] = (None, None), truncated: str | None = None, cap: int = MAX_TEXT,
     ) -> None:  # fmt: skip
         """One file; known secrets are hidden before its tail is taken."""
-        data, hidden = _secret_scan.hide(text.encode("utf-8", "surrogateescape"), self.secrets)
+        data, hidden = _secret_scan.hide(text.encode("utf-8", "surrogateescape"), self.secrets, self._in_time)
         for rule, count in sorted((+Counter(dict(counts or {}))).items()):
             self.redactions.append({"rule": rule, "file": path, "count": count})
         for name, count in sorted(hidden.items()):
@@ -207,28 +226,54 @@ class Collector:
 
     def _checked(self) -> dict[str, Any]:
         """The result, unless a secret still stands somewhere in what would leave the host."""
+        documents = {name: text.encode("utf-8", "surrogateescape") for name, text in self.options.documents.items()}
+        hits = []
+        # What is looked through last is what a charger can make large.
+        for path, data in sorted({**documents, **self.files}.items(), key=lambda item: len(item[1])):
+            try:
+                hits += self._hits(path, data, partial(self._in_time, self.last))
+            except Missing as error:
+                if path in documents:
+                    hits.append({"file": path, "rule": "", "form": str(error)})
+                else:
+                    self._keep_back(path, str(error))
         facts = {
             "entries": self.entries, "not_collected": self.missing, "redactions": self.redactions,
             "charge_boxes": self.boxes,
         }  # fmt: skip
-        documents = {name: text.encode("utf-8", "surrogateescape") for name, text in self.options.documents.items()}
         told = json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
-        parts = {**self.files, **documents, "manifest.json": told}
-        hits = []
-        for path, data in sorted(parts.items()):
-            for hit in _secret_scan.find(path.encode("utf-8", "replace") + b"\n" + data, self.secrets):
-                shown, _counts = _secret_scan.hide(path.encode("utf-8", "replace"), self.secrets)
-                hits.append({"file": inert(shown.decode("utf-8", "replace")), "rule": hit.name, "form": hit.form})
+        hits += self._hits("manifest.json", told)
         files = {path: data.decode("utf-8", "surrogateescape") for path, data in self.files.items()}
         scanned = {
-            "secrets": sorted({one.name for one in self.secrets if not one.is_short}),
+            "secrets": sorted({one.name for one in self.secrets if one.sure and not one.is_short}),
             "as_values_only": sorted({one.name for one in self.secrets if one.is_short}),
+            "hidden_only": sorted({one.name for one in self.secrets if not one.sure}),
         }
         if hits:
             # Neither a file nor a fact of it: a path or an id may be what holds the secret.
             return {"changed": False, "files": {}, "hits": hits, "scanned": scanned, "entries": [], "not_collected": [],
                     "redactions": [], "charge_boxes": []}  # fmt: skip
         return {"changed": False, "files": files, "hits": [], "scanned": scanned, **facts}
+
+    def _hits(self, path: str, data: bytes, check: Callable[[], None] = _secret_scan.never) -> list[dict[str, str]]:
+        """Which secrets stand in a file or in its name."""
+        name = path.encode("utf-8", "replace")
+        sure = [one for one in self.secrets if one.sure]
+        found = _secret_scan.find(name + b"\n" + data, sure, check)
+        shown = _secret_scan.hide(name, self.secrets)[0] if found else name
+        return [
+            {"file": inert(shown.decode("utf-8", "replace")), "rule": hit.name, "form": hit.form} for hit in found
+        ]  # fmt: skip
+
+    def _keep_back(self, path: str, reason: str) -> None:
+        """A file that was collected is not sent."""
+        del self.files[path]
+        self.entries = [one for one in self.entries if one["path"] != path]
+        self.redactions = [one for one in self.redactions if one["file"] != path]
+        for row in self.boxes:
+            if row["file"] == path:
+                row.update(in_window=False, full_reconnect=False, reason=f"{path} is not sent: {reason}")
+        self._miss(path, reason)
 
     # -- containers and environment ------------------------------------------------------------------------------
 
@@ -252,11 +297,21 @@ class Collector:
             environment, command = _compose.environment(container), _compose.command(container)
             defined = {key: value or "" for key, value in _env_reach.definitions(command, environment).items()}
             self._keep_secrets({**environment, **defined}, f"of container {name}")
+            checked = (container.get("Config") or {}).get("Healthcheck") or {}
+            for words in (command, [str(word) for word in checked.get("Test") or []]):
+                told = f"in the command of container {name}"
+                self.found += [
+                    (f"{inert(key or 'a part of a URL', 60)} {told}", value)
+                    for key, value in _secret_scan.arguments(words)
+                ]
             rows.append(_container_facts(container, sorted(environment), sorted(defined)))
         return "docker inspect", {"containers": rows}
 
     def _keep_secrets(self, values: Mapping[str, str], where: str) -> None:
         self.found += [(f"{inert(name, 60)} {where}", value) for name, value in environment_secrets(values)]
+        for name, value in values.items():
+            why = _secret_scan.guessed(name, value)
+            self.guesses += [(f"{inert(name, 60)} {where}, which {why}", value)] if why else []
         self.users += [value for name, value in values.items() if re.search(r"(?i)user(?:name)?$", name) and value]
 
     def _environment(self) -> tuple[str, dict[str, Any]]:
@@ -320,15 +375,39 @@ class Collector:
         names = names or [name for name in _compose.DEFAULT_FILES if os.path.isfile(os.path.join(directory, name))]
         if not names:
             raise Missing("the project directory holds no compose file")
-        for name in names[:20]:
+        if len(names) > _MAX_COMPOSE_FILES:
+            self._miss("a part of the compose files", f"only {_MAX_COMPOSE_FILES} of {len(names)} files are kept")
+        drafts: list[tuple[str, _redact.Redacted]] = []
+        for name in names[:_MAX_COMPOSE_FILES]:
             path = os.path.join(directory, name)
             try:
                 text = read_file(path).decode("utf-8", "surrogateescape")
             except SteveError as error:
                 self._miss(f"compose file {inert(name, 200)}", error.got)
                 continue
-            done = _redact.compose(text)
-            self._add(f"host/compose/{_safe(os.path.basename(path))}", inert(path, 300), done.text, done.counts)
+            self._source(f"compose file {inert(name, 200)}", partial(self._compose_draft, name, path, text, drafts))
+        # What one of them tells may stand in another one, in the log, anywhere.
+        self._know()
+        for path, done in drafts:
+            self._source(f"compose file {inert(path, 200)}", partial(self._compose_file, path, done))
+
+    def _compose_draft(self, name: str, path: str, text: str, drafts: list[tuple[str, _redact.Redacted]]) -> None:
+        done = _redact.compose(text)
+        for hidden in done.values:
+            self._keep_secrets(dict([hidden]), f"in {inert(name, 100)}")
+        drafts.append((path, done))
+
+    def _compose_file(self, path: str, done: _redact.Redacted) -> None:
+        place = self._free(f"host/compose/{_safe(os.path.relpath(path, self._directory()))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
+
+    def _free(self, path: str) -> str:
+        """A path in the archive that no other file has."""
+        free, number = path, 1
+        while free in self.files:
+            number += 1
+            free = f"{path}-{number}"
+        return free
 
     # -- nginx ---------------------------------------------------------------------------------------------------
 
@@ -349,9 +428,13 @@ class Collector:
         if len(contents) > MAX_NGINX_FILES:
             self._miss("a part of the nginx configuration", f"only {MAX_NGINX_FILES} of {len(contents)} files are kept")
         for path, data in list(contents.items())[:MAX_NGINX_FILES]:
-            done = _redact.nginx(data, path)
-            place = f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}"
-            self._add(place, inert(path, 300), done.text, done.counts)
+            # A file that cannot be told of costs no other.
+            self._source(f"nginx file {inert(path, 200)}", partial(self._nginx_file, path, data))
+
+    def _nginx_file(self, path: str, data: bytes) -> None:
+        done = _redact.nginx(data, path)
+        place = self._free(f"host/nginx/{_safe(os.path.normpath(path).lstrip('/'))}")
+        self._add(place, inert(path, 300), done.text, done.counts)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -373,7 +456,14 @@ class Collector:
         if rotated:
             self._miss("older parts of SteVe's log", f"not read: {', '.join(rotated)}")
         tags = _redact.Tags()
-        done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags)
+        enough = self.clock() + self._left() * _REDACT_PART
+        try:
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, partial(self._in_time, enough))
+        except Missing:
+            # The newest lines are better than none.
+            cut, tags = cut.end(_LOG_TAIL), _redact.Tags()
+            reason = f"there was no time to redact all of it; only the last {len(cut.data)} bytes are kept"
+            done = _redact.log(cut.data.decode("utf-8", "surrogateescape"), tags, self._in_time)
         self._add(
             "host/steve.log", inert(source, 300), done.text, done.counts, cut.span, reason, cap=options.log_keep_bytes
         )
@@ -382,7 +472,8 @@ class Collector:
             best = box.best
             if best is not None and not row["in_window"]:
                 row["file"] = f"host/charge-box-{number}.log"
-                done = _redact.log(b"".join(best.lines).decode("utf-8", "surrogateescape"), tags)
+                own = b"".join(line for one in box.wanted if not cut.holds(one) for line in one.lines)
+                done = _redact.log(own.decode("utf-8", "surrogateescape"), tags, self._in_time)
                 self._add(row["file"], inert(source, 300), done.text, done.counts, (row["from"], row["to"]))
             self.boxes.append(row)
 
@@ -404,15 +495,19 @@ class Collector:
             return Window(options.charge_box_ids, options.log_keep_bytes)
 
         since = time.time() - options.log_since
-        limits = Limits(since, options.log_max_bytes, self.clock() + min(self._left(), _LOG_S), self.clock)
+        limits = Limits(since, options.log_max_bytes, self._until(_LOG_S), self.clock)
         window, seen = read(limits, make)
         if limits.left() > 0:
             return window, seen["reason"], seen["rotated"]
         # The newest lines are what is wanted, and they were not reached.
-        limits = Limits(since, min(_LOG_END, options.log_max_bytes), self.clock() + _LOG_END_S, self.clock)
+        limits = Limits(since, min(_LOG_END, options.log_max_bytes), self._until(_LOG_END_S), self.clock)
         window, seen = read(limits, make)
         reason = f"there was no time to read all of it; of its end, {window.bytes} bytes were read"
         return window, reason, seen["rotated"]
+
+    def _until(self, most: float) -> float:
+        """Until when a log may be read: redacting what was read takes time, too."""
+        return self.clock() + min(self._left() * _LOG_PART, most)
 
     # -- versions ------------------------------------------------------------------------------------------------
 
@@ -461,13 +556,33 @@ def read_file(path: str) -> bytes:
 
 
 def environment_secrets(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Name and value of what is secret in an environment: by its name, by its looks, or as a part of a value."""
+    """Name and value of what is secret in an environment: by its name, or as a part of a value."""
     for name, value in values.items():
-        if not _PLACE.search(name) and (_NAMED.search(name) or _RANDOM.fullmatch(value)):
+        if _secret_scan.is_name(name):
             yield name, value
-        for pattern in _INSIDE:
-            for match in pattern.finditer(value):
-                yield f"a part of {name}", match.group(1)
+        for _name, part in _secret_scan.inside(value):
+            yield f"a part of {name}", part
+
+
+def public_words(documents: Mapping[str, str]) -> set[str]:
+    """Ids and the hosts of URLs in documents of a run: what is asked about, or stands in SteVe's list, is no secret."""
+    found: set[str] = set()
+    for text in documents.values():
+        try:
+            waiting = [json.loads(text)]
+        except ValueError:
+            continue
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, dict):
+                waiting += item.values()
+                found.update(str(item[name]) for name in ("id", "charge_box_id", "asked") if name in item)
+                found.update(map(str, item.get("charge_box_ids") or ()))
+            elif isinstance(item, list):
+                waiting += item
+            elif isinstance(item, str) and "://" in item[:20]:
+                found.add(re.sub(r"^[^/]*//(?:[^/@]*@)?|[:/?#].*$", "", item[:300]))
+    return found
 
 
 def _container_facts(container: dict[str, Any], names: list[str], definitions: list[str]) -> dict[str, Any]:
@@ -513,5 +628,7 @@ def _os_name() -> str | None:
 
 def _safe(path: str) -> str:
     """A path as it may stand in an archive on any system."""
-    kept = "/".join(quote(part, safe=" ") for part in path.split("/") if part not in ("", ".", ".."))
-    return kept[:200] or "unnamed"
+    parts = (part for part in path.split("/") if part not in ("", ".", ".."))
+    # A name need not be UTF-8.
+    kept = "/".join(quote(part, safe=" ", errors="surrogateescape") for part in parts)
+    return (kept if len(kept) <= _MAX_PATH else f"{kept[:100]}~{kept[100 - _MAX_PATH :]}") or "unnamed"

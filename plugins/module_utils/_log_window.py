@@ -82,10 +82,22 @@ class Box:
     refused: Attempt | None = None
 
     @property
-    def best(self) -> Attempt | None:
-        """What the window should hold: the newest of what is complete in itself; else the last that was begun."""
+    def wanted(self) -> list[Attempt]:
+        """What the window should hold: the last full reconnect, and the refusal after it; else what was begun last."""
         done = [one for one in (self.whole, self.refused) if one is not None]
-        return max(done, key=lambda one: one.end) if done else self.running
+        if self.whole is not None and not self.is_refused_since:
+            return [self.whole]
+        return done or ([self.running] if self.running is not None else [])
+
+    @property
+    def best(self) -> Attempt | None:
+        """What is told of: the full reconnect, if there is one."""
+        return next(iter(self.wanted), None)
+
+    @property
+    def is_refused_since(self) -> bool:
+        """Whether a refusal follows the last full reconnect."""
+        return self.whole is not None and self.refused is not None and self.refused.end > self.whole.end
 
 
 class Window:
@@ -177,9 +189,9 @@ class Window:
             data, offset = data[behind:], offset + behind
         begin = _lines_back(data, len(data), FLOOR_LINES)
         for box in self.boxes:
-            best = box.best
-            if best is not None and best.begin >= offset:
-                begin = min(begin, _lines_back(data, best.begin - offset, _BEFORE_LINES))
+            for one in box.wanted:
+                if one.begin >= offset:
+                    begin = min(begin, _lines_back(data, one.begin - offset, _BEFORE_LINES))
         return Cut(data[begin:], offset + begin, offset > 0 and begin == 0)
 
 
@@ -201,6 +213,13 @@ class Cut:
         """Whether all of an attempt stands in it."""
         return attempt.begin >= self.offset
 
+    def end(self, most: int) -> Cut:
+        """Its last whole lines, of so many bytes at the most."""
+        if len(self.data) <= most:
+            return self
+        begin = self.data.find(b"\n", len(self.data) - most - 1) + 1 or len(self.data)
+        return Cut(self.data[begin:], self.offset + begin, True)
+
     @property
     def span(self) -> tuple[str | None, str | None]:
         """Times of its first and last line that have one, UTC."""
@@ -209,7 +228,7 @@ class Cut:
 
 
 def coverage(box: Box, cut: Cut) -> dict[str, Any]:
-    """What the window holds of one charge box, plain JSON types; ``reason`` says why it is not a full reconnect."""
+    """What the window holds of one charge box, plain JSON types; ``reason`` says what it is not."""
     best = box.best
     kind = best.kind if best else None
     result: dict[str, Any] = {
@@ -228,6 +247,8 @@ def coverage(box: Box, cut: Cut) -> dict[str, Any]:
         result["reason"] = "its last try was refused, so there is no boot after it"
     elif kind == "begun":
         result["reason"] = "it connected and no acknowledged BootNotification follows"
+    elif box.refused is not None and box.is_refused_since:
+        result["reason"] = f"a later try, {iso(box.refused.first) or 'without a time'}, was refused"
     if best is not None and not cut.holds(best):
         held = "the lines between are not kept; its own lines stand in a file of their own"
         result["reason"] = f"{result['reason']}; {held}" if result["reason"] else held

@@ -15,10 +15,12 @@ description:
     observed and found it becomes one archive on the controller, beside O(run_dir), mode 0600.
   - Everything is redacted on the host. Of env files and environments only names and facts about values are taken.
     Secrets that are known from the options, the env files and the running containers are looked for once more in what
-    would leave the host, and those of the inventory in the finished archive, as they are and as base64, URL, HTML and
+    would leave the host. Those of the inventory (by their names, or encrypted by ansible-vault one by one) are hidden
+    in what the host gave and looked for in the finished archive, as they are and as base64, URL, HTML and
     JSON write them. Where one is found there is no archive; the sentence names file and rule, never the value.
   - A secret that is a part of anything (shorter than six characters, a number of up to nine digits, or a common word
-    such as V(steve)) is looked for only where it stands as a value. The archive says which.
+    such as V(steve)) is looked for only where it stands as a value. What only looks like a secret, or is named like a
+    key, is hidden in the files of the host and keeps nothing back. The archive says which.
   - Nothing is written on the host. A source that cannot be read is named in the archive, with the reason. A host that
     cannot be reached, or on which the module breaks off, still gives an archive with what the run knows of it.
 extends_documentation_fragment:
@@ -180,7 +182,7 @@ charge_boxes:
       returned: always
       type: str
     reason:
-      description: Why the log does not cover a full reconnect, or null.
+      description: Why the log does not cover a full reconnect, or what else there is to say, or null.
       returned: always
       type: str
 redactions:

@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,15 +24,11 @@ from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan impor
 from ansible_collections.chargeops.steve.plugins.module_utils._text import inert
 
 EVIDENCE_SCHEMA = "chargeops.steve/evidence/1"
-_SECRET_NAME = re.compile(
-    r"(?i)passw(?:or)?[dt]|passwort|passphrase|_pass$|pwd$|secret|token|credential|api[-_]?key|private[-_]?key"
-    r"|^vault_|webapi_value"
-)
-#: Variables that hold where a secret is, or whether there is one.
-_NO_SECRET = re.compile(r"(?i)_(?:file|path|dir|prompt|plugin|exe|flags|method|user|username|scheme|header|ids?)$")
 #: What nginx's directives are called; with an address it is where they lead, not a password of a proxy.
 _PASSES_ON = re.compile(r"(?i)(?:proxy|fastcgi|uwsgi|scgi|grpc)_pass$")
-_DEPTH = 5
+_DEPTH = 12
+#: Keys that name somebody, below the name of a secret.
+_NOBODY = ("user", "username", "login")
 
 
 @dataclass
@@ -49,7 +45,9 @@ class Given:
     not_collected: list[dict[str, str]] = field(default_factory=list)
     redactions: list[dict[str, Any]] = field(default_factory=list)
     charge_boxes: list[dict[str, Any]] = field(default_factory=list)
-    scanned: dict[str, list[str]] = field(default_factory=lambda: {"secrets": [], "as_values_only": []})
+    scanned: dict[str, list[str]] = field(
+        default_factory=lambda: {"secrets": [], "as_values_only": [], "hidden_only": []}
+    )  # fmt: skip
     hits: list[dict[str, str]] = field(default_factory=list)
     reason: str | None = None
 
@@ -60,33 +58,53 @@ class Given:
         return cls(**{name: result[name] for name in names})
 
 
-def known_secrets(variables: Mapping[str, Any]) -> list[Secret]:
-    """The secrets among a host's variables, by the names of variables and keys; what is no text is none."""
-    found = list(_named(variables, "", _DEPTH))
-    users = [str(variables[name]) for name in ("steve_admin_username", "steve_webapi_username") if variables.get(name)]
-    return _secret_scan.secrets(found, ["admin", *users])
+def known_secrets(
+    variables: Mapping[str, Any], is_vaulted: Callable[[Any], bool] = lambda _value: False
+) -> list[Secret]:  # fmt: skip
+    """The secrets among a host's variables: by the names of variables and keys, by vault, as parts of texts.
 
-
-def is_secret_name(name: str) -> bool:
-    """Whether a variable of this name holds a secret."""
-    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET.search(name)
-
-
-def _named(value: Any, name: str, depth: int, secret: bool = False) -> Iterator[tuple[str, str]]:
-    """Name and text of everything below a name of a secret."""
-    if isinstance(value, str):
+    Args:
+        is_vaulted: whether a value was encrypted by ansible-vault; such a one is secret whatever it is called.
+    """
+    found: list[tuple[str, str]] = []
+    guesses: list[tuple[str, str]] = []
+    for name, value, secret in _texts(variables, "", _DEPTH, is_vaulted):
         if secret:
-            yield name, value
+            found.append((name, value))
+        elif _secret_scan.guessed(name, value) == "named like a key":
+            guesses.append((f"{name}, which is named like a key", value))
+        if not secret:
+            found += [(f"a part of {name}", part) for _name, part in _secret_scan.inside(value)]
+    users = [str(variables[name]) for name in ("steve_admin_username", "steve_webapi_username") if variables.get(name)]
+    return _secret_scan.secrets(found, ["admin", *users], guesses=guesses)
+
+
+def may_hold_secret(name: str, value: Any) -> bool:
+    """Whether a variable is worth a look: by its name, or because a secret may be a part of it."""
+    if isinstance(value, str):
+        return _secret_scan.is_name(name) or bool(re.search(r"://[^/]*@|=", value) or _secret_scan.guessed(name, value))
+    return isinstance(value, (Mapping, list, tuple)) or _secret_scan.is_name(name)
+
+
+def _texts(
+    value: Any, name: str, depth: int, is_vaulted: Callable[[Any], bool], secret: bool = False
+) -> Iterator[tuple[str, str, bool]]:  # fmt: skip
+    """Name and text of everything, and whether it stands below a name of a secret."""
+    if isinstance(value, str) or is_vaulted(value):
+        yield name, str(value), secret or is_vaulted(value)
     elif depth and isinstance(value, Mapping):
         for key, item in value.items():
             leads = _PASSES_ON.search(str(key)) and isinstance(item, str) and "://" in item and "@" not in item
-            own = secret or (is_secret_name(str(key)) and not leads)
-            yield from _named(item, f"{name}.{inert(key, 60)}" if name else inert(key, 60), depth - 1, own)
+            # What is counted by its name, such as tests that pass, is a number.
+            counted = isinstance(item, int) and str(key).lower() == "pass"
+            below = secret and str(key).lower() not in _NOBODY
+            own = below or (_secret_scan.is_name(str(key)) and not leads and not counted)
+            yield from _texts(item, f"{name}.{inert(key, 60)}" if name else inert(key, 60), depth - 1, is_vaulted, own)
     elif depth and isinstance(value, (list, tuple)):
         for item in value:
-            yield from _named(item, name, depth - 1, secret)
+            yield from _texts(item, name, depth - 1, is_vaulted, secret)
     elif secret and isinstance(value, int) and not isinstance(value, bool):
-        yield name, str(value)
+        yield name, str(value), True
 
 
 def question(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -165,6 +183,7 @@ class Packed:
 
     members: dict[str, bytes]
     manifest: dict[str, Any]
+    redactions: list[dict[str, Any]]
 
 
 def pack(
@@ -180,6 +199,8 @@ def pack(
         secrets: those of the inventory, whose names the report tells.
     """
     known = list(secrets)
+    files, hidden = _hidden(given.files, known)
+    rules = [*given.redactions, *hidden]
     missing = [*given.not_collected, *not_observed(documents.values())]
     if not any(document.get("vantage") is None for document in documents.values()):
         missing.insert(0, {"what": "the observation", "reason": "the run has none of this host"})
@@ -187,13 +208,14 @@ def pack(
         missing.insert(0, {"what": "everything on the host", "reason": given.reason})
     plain = {*given.scanned["as_values_only"], *(one.name for one in known if one.is_short)}
     redaction = {
-        "rules": given.redactions,
+        "rules": rules,
         "scanned_on_the_host_for": given.scanned["secrets"],
-        "scanned_on_the_controller_for": sorted({one.name for one in known if not one.is_short}),
+        "scanned_on_the_controller_for": sorted({one.name for one in known if one.sure and not one.is_short}),
         "scanned_as_values_only": sorted(plain),
+        "hidden_only": sorted({*given.scanned["hidden_only"], *(one.name for one in known if not one.sure)}),
         "note": _SHORT_NOTE,
     }
-    members = {path: text.encode("utf-8", "surrogateescape") for path, text in {**texts, **given.files}.items()}
+    members = {path: text.encode("utf-8", "surrogateescape") for path, text in {**texts, **files}.items()}
     members["redaction.json"] = _json(redaction)
     readme = _readme(host, run_id, question(documents.values()), given, missing)
     members["README.txt"] = readme.encode("utf-8", "replace")
@@ -208,14 +230,26 @@ def pack(
         "not_collected": missing,
         "charge_boxes": given.charge_boxes,
     }
-    return Packed({**members, "manifest.json": _json(manifest)}, manifest)
+    return Packed({**members, "manifest.json": _json(manifest)}, manifest, rules)
 
 
 _SHORT_NOTE = (
     "A secret that is a part of anything (shorter than six characters, a number of up to nine digits, a common word) "
     "is looked for only where it stands as a value: behind the name of a secret, in the user part of a URL, in HTTP "
-    "Basic."
+    "Basic. What only looks like a secret is hidden in the host's files; nothing is kept back because of it."
 )
+
+
+def _hidden(files: Mapping[str, str], known: list[Secret]) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The host's files without the inventory's secrets, which the host does not get to know; and what was hidden."""
+    kept, rules = {}, []
+    for path, text in files.items():
+        data, counts = _secret_scan.hide(text.encode("utf-8", "surrogateescape"), known)
+        kept[path] = data.decode("utf-8", "surrogateescape")
+        rules += [
+            {"rule": f"known secret: {name}", "file": path, "count": count} for name, count in sorted(counts.items())
+        ]
+    return kept, rules
 
 
 def _json(value: Any) -> bytes:
@@ -274,7 +308,7 @@ def _readme(
 
 def hits_in(members: Mapping[str, bytes], secrets: Iterable[Secret]) -> list[dict[str, str]]:
     """Files of an archive in which a secret stands, in their names or content."""
-    known = list(secrets)
+    known = [one for one in secrets if one.sure]
     return [
         {"file": path, "rule": hit.name, "form": hit.form}
         for path, data in sorted(members.items())
@@ -288,7 +322,8 @@ def refusal(hits: Iterable[Mapping[str, str]], secrets: Iterable[Secret]) -> str
     for hit in hits:
         path, known = inert(hit["file"], 200), list(secrets)
         hidden, _counts = _secret_scan.hide(path.encode("utf-8", "replace"), known)
-        rows.append(f"{hidden.decode('utf-8', 'replace')} holds the value of {inert(hit['rule'], 200)} ({hit['form']})")
+        holds = f" holds the value of {inert(hit['rule'], 200)} ({hit['form']})" if hit["rule"] else f": {hit['form']}"
+        rows.append(hidden.decode("utf-8", "replace") + holds)
     more = f", and {len(rows) - 5} more" if len(rows) > 5 else ""
     return (
         f"There is no archive, because {'; '.join(rows[:5])}{more}. If the value is no secret, give it another name; "

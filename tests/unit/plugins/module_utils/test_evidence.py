@@ -128,6 +128,26 @@ def test_a_short_secret_damages_nothing(host: Path, secret: str) -> None:
     assert "chargeBoxId=CP-1234," in files["host/steve.log"]
 
 
+def test_what_one_compose_file_tells_is_hidden_in_all_that_is_sent(tmp_path: Path) -> None:
+    """Without docker nothing else tells the values that a compose file holds."""
+    secret = "geheimDB-77x"
+    (tmp_path / "compose.yml").write_text(
+        f"services:\n  db:\n    healthcheck:\n      test: [CMD, prove, {secret}]\n    image: registry/db:1\n"
+    )
+    (tmp_path / "more.yml").write_text(
+        f"services:\n  db:\n    environment: {{MARIADB_ROOT_PASSWORD: {secret}, MARIADB_DATABASE: stevedb}}\n"
+    )
+    (tmp_path / "steve.log").write_text(f"could not connect with {secret} to stevedb\n")
+    result = result_of(
+        steve_evidence, run_dir="/nowhere", project_dir=str(tmp_path), compose_files=["compose.yml", "more.yml"],
+        log_file=str(tmp_path / "steve.log"), nginx_conf=str(tmp_path / "none"),
+    )  # fmt: skip
+    assert result["hits"] == [] and secret not in json.dumps(result)
+    assert "MARIADB_ROOT_PASSWORD in more.yml" in result["scanned"]["secrets"]
+    assert "image: registry/db:1" in result["files"]["host/compose/compose.yml"]
+    assert result["files"]["host/steve.log"] == "could not connect with (secret hidden) to stevedb\n"
+
+
 def test_a_secret_in_a_document_of_the_run_keeps_everything_back(host: Path) -> None:
     documents = {"observations/here.json": f'{{"seen": "x{CANARIES["envfile"]}x"}}'}
     result = result_of(steve_evidence, **options(host, documents=seal(documents)))
@@ -195,6 +215,127 @@ def test_a_log_that_is_too_slow_gives_its_end(host: Path, monkeypatch: pytest.Mo
     result = result_of(steve_evidence, **options(host))
     (entry,) = [one for one in result["entries"] if one["path"] == "host/steve.log"]
     assert "no time to read all of it" in entry["truncated"] and result["charge_boxes"][0]["full_reconnect"]
+
+
+def test_every_file_has_a_path_of_its_own(host: Path) -> None:
+    for name in ("base", "prod"):
+        (host / name).mkdir()
+        (host / name / "compose.yml").write_text(f"services:\n  app:\n    image: steve:{name}\n")
+    result = result_of(steve_evidence, **options(host, compose_files=["base/compose.yml", "prod/compose.yml"]))
+    for name in ("base", "prod"):
+        assert f"image: steve:{name}" in result["files"][f"host/compose/{name}/compose.yml"]
+    deep = host / ("x" * 100) / ("y" * 90)
+    deep.mkdir(parents=True)
+    for number in (1, 2):
+        (deep / f"site-{number}").mkdir()
+        (deep / f"site-{number}" / ("z" * 110 + ".conf")).write_text(f"server {{ listen 808{number}; }}\n")
+    (host / "nginx.conf").write_text(f"events {{}}\nhttp {{ include {deep}/*/*.conf; }}\n")
+    result = result_of(steve_evidence, **options(host))
+    texts = {text for path, text in result["files"].items() if "/nginx/" in path}
+    assert {f"server {{ listen 808{number}; }}\n" for number in (1, 2)} < texts
+    assert len({entry["path"] for entry in result["entries"]}) == len(result["entries"]) == len(result["files"])
+
+
+def test_a_file_whose_name_is_no_utf_8_costs_no_other(host: Path) -> None:
+    (host / "sites").mkdir()
+    with open(os.fsencode(host / "sites") + b"/aa_st\xe4dt.conf", "wb") as stream:
+        stream.write(b"server { listen 80; }\n")
+    (host / "sites" / "zz.conf").write_text("server { listen 81; }\n")
+    (host / "nginx.conf").write_text(f"events {{}}\nhttp {{ include {host}/sites/*; }}\n")
+    result = result_of(steve_evidence, **options(host))
+    assert result["not_collected"] == []
+    assert f"host/nginx{host}/sites/aa_st%E4dt.conf" in result["files"]
+    assert f"host/nginx{host}/sites/zz.conf" in result["files"]
+
+
+def test_compose_files_that_are_too_many_are_told(host: Path) -> None:
+    for number in range(22):
+        (host / f"{number}.yml").write_text("services: {}\n")
+    result = result_of(steve_evidence, **options(host, compose_files=[f"{number}.yml" for number in range(22)]))
+    assert {"what": "a part of the compose files", "reason": "only 20 of 22 files are kept"} in result["not_collected"]
+
+
+def test_the_name_of_a_header_and_of_a_charge_box_are_no_secrets(host: Path) -> None:
+    (host / "docker-compose.app.env").write_text(
+        "AUTH_PASSWORD=hunter2hunter\nWEBAPI_KEY=STEVE-API-KEY\nPROBE=EVBox-Garage-0815\nOTHER=EVBox-Keller-0816\n"
+        "PUBLIC=Charge01.Example-Net1.de\nTOKEN_URL=https://auth.example.net/x\n"
+        "STEVE_IMAGE_TAG=SteVe-3.14.1-Build7\nRELAY=Xk29aBcdEfgh7731\n"
+    )
+    (host / "compose.yml").write_text("services:\n  app:\n    image: steve:SteVe-3.14.1-Build7\n")
+    words = ["EVBox-Garage-0815", "EVBox-Keller-0816", "STEVE-API-KEY", "https://auth.example.net/x"]
+    (host / "out").write_text("".join(f"seen {word} here\n" for word in [*words, "Xk29aBcdEfgh7731"]))
+    documents = {
+        "findings.json": json.dumps({"header": "STEVE-API-KEY", "relay": "Xk29aBcdEfgh7731"}),
+        "question.json": json.dumps({"public_ws_url": "wss://charge01.example-net1.de:443/steve/websocket/X"}),
+        "observations/a.json": json.dumps({"data": {"registered": [{"id": "EVBox-Keller-0816"}]}}),
+    }
+    given = options(host, documents=seal(documents), charge_box_id=["EVBox-Garage-0815"])
+    result = result_of(steve_evidence, **given)
+    assert result["hits"] == [] and "image: steve:SteVe-3.14.1-Build7" in result["files"]["host/compose/compose.yml"]
+    log = result["files"]["host/steve.log"]
+    assert all(f"seen {word} here" in log for word in words) and "seen (secret hidden) here" in log
+    assert result["scanned"]["hidden_only"] == ["RELAY in docker-compose.app.env, which looks random"]
+
+
+def test_secrets_inside_of_values_and_commands_are_known(host: Path) -> None:
+    (host / "docker-compose.app.env").write_text(
+        'JAVA_OPTS=-Xmx1g -Dauth.password="kanari-inner-1" -Dx=y\nDB_PW=kanari-pw-1\n'
+    )
+    given = container(host)
+    given["Config"]["Cmd"] = ["java", "-jar", "steve.war", "--auth.password", "kanari-argument-1"]
+    given["Config"]["Healthcheck"] = {"Test": ["CMD", "mysqladmin", "--password=kanari-check-1"]}
+    given["Config"]["Env"] = ['SPRING_APPLICATION_JSON={"auth":{"password":"kanari-json-1"}}']
+    (host / "inspect").write_text(json.dumps([given]))
+    names = ("inner", "pw", "argument", "check", "json")
+    (host / "out").write_text("".join(f"seen kanari-{name}-1 here\n" for name in names))
+    result = result_of(steve_evidence, **options(host))
+    assert result["hits"] == [] and result["files"]["host/steve.log"] == "seen (secret hidden) here\n" * 5
+
+
+class Clock:
+    """A time that goes on whenever somebody looks at it."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_of_a_log_that_takes_too_long_to_redact_the_end_is_sent(host: Path) -> None:
+    (host / "steve.log").write_bytes(reconnect("CP-1") + heartbeats(20_000))
+    given = _evidence.Options(
+        log_file=str(host / "steve.log"), nginx_conf="/none", deadline=10.0, charge_box_ids=["CP-1"]
+    )  # fmt: skip
+    clock = Clock(0.01)
+    result = _evidence.Collector(given, clock).collect()
+    (entry,) = [one for one in result["entries"] if one["path"] == "host/steve.log"]
+    assert "no time to redact all of it" in entry["truncated"] and clock.now < 11
+    assert 200_000 < len(result["files"]["host/steve.log"]) <= 256 * 1024
+    (box,) = result["charge_boxes"]
+    assert box["full_reconnect"] and "BootNotification" in result["files"][box["file"]] and not box["in_window"]
+
+
+def test_what_there_is_no_time_to_look_through_is_kept_back_and_told(host: Path) -> None:
+    (host / "steve.log").write_bytes(heartbeats(20_000))
+    given = _evidence.Options(
+        log_file=str(host / "steve.log"), nginx_conf="/none", deadline=100.0, secrets=[("p", "kanarienvogel")],
+        documents={"findings.json": "{}"},
+    )  # fmt: skip
+    kept = _evidence.Collector(given, Clock(0.001)).collect()
+    assert "host/steve.log" in kept["files"]
+    collector = _evidence.Collector(given)
+    with_log = collector.collect()["files"]
+    assert "host/steve.log" in with_log
+    # The time is over just before the last look.
+    collector.last = collector.clock() - 1
+    late = collector._checked()
+    assert late["files"] == {} and [(hit["file"], hit["rule"]) for hit in late["hits"]] == [("findings.json", "")]
+    collector.options.documents = {}
+    collector.files = {"host/steve.log": b"x"}
+    late = collector._checked()
+    assert late["files"] == {} and "no time was left" in late["not_collected"][-1]["reason"]
 
 
 BIG = """

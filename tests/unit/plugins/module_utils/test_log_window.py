@@ -88,7 +88,8 @@ def test_of_a_reconnect_before_the_window_its_own_lines_are_kept() -> None:
         (line("ChargeBoxId 'CP-1' is not recognized."), "refused", "was refused"),
         (line("Invalid password attempt for ChargeBoxId 'CP-1'"), "refused", "was refused"),
         (session("CP-1", "Connection is established"), "begun", "no acknowledged"),
-        (reconnect("CP-1") + line("ChargeBoxId 'CP-1' is not recognized.", 9), "refused", "was refused"),
+        (reconnect("CP-1") + line("ChargeBoxId 'CP-1' is not recognized.", 9), "full reconnect",
+         "a later try, 2026-11-23T01:00:09Z, was refused"),
         (line("ChargeBoxId 'CP-1' is not recognized.") + reconnect("CP-1", 9), "full reconnect", None),
     ],
 )
@@ -97,6 +98,18 @@ def test_what_is_no_full_reconnect_is_told(lines: bytes, covers: str, says: str 
     row = coverage(window.boxes[0], window.cut())
     assert row["covers"] == covers and row["full_reconnect"] is (covers == "full reconnect")
     assert row["reason"] is None if says is None else says in row["reason"]
+
+
+@pytest.mark.parametrize(("between", "keep"), [(2000, MIB), (5000, 64 * 1024)])
+def test_a_reconnect_is_not_given_up_for_a_later_refusal(between: int, keep: int) -> None:
+    refusal = line("ChargeBoxId 'CP-1' is not recognized.", 700)
+    data = heartbeats(100) + reconnect("CP-1", 10) + heartbeats(between) + refusal + heartbeats(200)
+    window = through(data, "CP-1", keep=keep)
+    (box,), cut = window.boxes, window.cut()
+    row = coverage(box, cut)
+    assert row["full_reconnect"] and "was refused" in row["reason"] and refusal in cut.data
+    assert row["in_window"] is (keep == MIB) and (b"BootNotification" in cut.data) is row["in_window"]
+    assert [one.kind for one in box.wanted] == ["full reconnect", "refused"]
 
 
 def test_an_id_is_followed_in_every_spelling_that_steve_may_take_for_it() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,24 @@ STAMP = (
         ("id-tag", f"The user with idTag '{CANARY}' is NOT present in DB (unknown)."),
         ("id-tag", f"StartTransaction[connectorId=1, idTag={CANARY}, meter=0]"),
         ("id-tag", f"<ns:idTag>{CANARY}</ns:idTag>"),
+        ("id-tag", f"Deleted Ocpp Tag with ocppTagPk=7 and ocppTagId={CANARY}"),
+        ("id-tag", f"Multiple users found for OcppTag {CANARY}"),
+        ("id-tag", f"(conn=12) Duplicate entry '{CANARY}' for key 'ocpp_tag.idTag_UNIQUE'"),
+        ("id-tag", f'<cs:idTag xsi:type="xsd:string">{CANARY}</cs:idTag>'),
+        ("id-tag", f'<idTag xmlns="urn://Ocpp/Cs/2012/06/">{CANARY}</idTag>'),
+        ("id-tag", f"<idTag>\n   {CANARY}\n</idTag>"),
+        ("id-tag", f"<ns:parentIdTag><![CDATA[{CANARY}]]></ns:parentIdTag>"),
+        ("id-tag", f"&lt;idTag&gt;{CANARY}&lt;/idTag&gt;"),
+        ("id-tag", f'"idTag":"AB\\"{CANARY}"'),
+        ("id-tag", f'"idTag":"\\u0041{CANARY}"'),
+        ("id-tag", f'{{\\"idTag\\":\\"AB\\\\\\"{CANARY}\\"}}'),
+        ("id-tag", f'"idTags":["A", "{CANARY}"]'),
+        ("id-tag", f"idTags=[A, {CANARY}], b=[c]"),
+        ("id-tag", f"OcppTag(idTag=[{CANARY}])"),
+        ("station-key", f'{{"key":"FreevendIdTag","readonly":false,"value":"{CANARY}"}}'),
         ("authorization", f"Authorization: Basic {CANARY}=="),
+        ("authorization", f'Authorization: Digest username="a", realm="x", nonce="n", response="{CANARY}"'),
+        ("authorization", f"authorization=[Basic {CANARY}=]"),
         ("authorization", f'{{"authorization":"Bearer {CANARY}"}}'),
         ("authorization", f"headers Bearer {CANARY}."),
         ("cookie", f"Cookie: JSESSIONID={CANARY}; theme=dark"),
@@ -53,6 +71,17 @@ STAMP = (
         ("station-key", f'[2,"a","ChangeConfiguration",{{"key":"AuthorizationKey","value":"{CANARY}"}}]'),
         ("station-key", f'{{"key":"AuthorizationKey","readonly":false,"value":"{CANARY}"}}'),
         ("station-key", f'{{"attributeValue":"{CANARY}","component":{{}},"variable":{{"name":"BasicAuthPassword"}}}}'),
+        ("station-key", f'{{"value":"{CANARY}","key":"AuthorizationKey"}}'),
+        ("station-key", f'{{"key":"AuthorizationKey","value":"abc\\"{CANARY}"}}'),
+        ("station-key", f'{{\\"key\\":\\"AuthorizationKey\\",\\"value\\":\\"{CANARY}\\"}}'),
+        ("station-key", f'{{"key":"WiFiPassword","readonly":false,"value":"{CANARY}"}}'),
+        ("station-key", f'"key":"APNPassword","readonly":false,"value":"{CANARY}"'),
+        ("station-key", f'{{"key":"OCPP_Password","readonly":false,"value":"{CANARY}"}}'),
+        ("station-key", f'{{"key":"wifi_psk","value":"{CANARY}"}}'),
+        ("station-key", f"ChangeConfigurationRequest(key=AuthorizationKey, value={CANARY})"),
+        ("station-key", f"<ns:key>AuthorizationKey</ns:key><ns:readonly>0</ns:readonly><ns:value>{CANARY}</ns:value>"),
+        ("secret-name", f"DB_PW={CANARY}"),
+        ("secret-name", f"dbpass: {CANARY}"),
         ("private-key", f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----"),
         ("private-key", f"pem: -----BEGIN PRIVATE KEY-----\\n{CANARY}\\n-----END PRIVATE KEY-----"),
         ("private-key", f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n{CANARY}"),
@@ -81,6 +110,14 @@ def test_a_secret_in_a_log_goes_and_its_line_stays(rule: str, line: str) -> None
         "Jetty started on port 8180 (http/1.1) with context path '/steve'",
         "Connection is closed, status: CloseStatus[code=1006, reason=null]",
         "select * from charge_box where id = ?",
+        'Sending: [2,"q","ChangeConfiguration",{"key":"AuthorizationCacheEnabled","value":"true"}]',
+        'Sending: [2,"q","GetConfiguration",{"key":["AuthorizationKey"]}]',
+        '[3,"a",{"configurationKey":[{"key":"AuthorizationKey","readonly":false},{"key":"HeartbeatInterval","value":"9"}]}]',
+        '[3,"a",{"configurationKey":[{"value":"9","key":"MinPasswordLength"},{"value":"300","key":"HeartbeatInterval"}]}]',
+        '<key>MeterValueSampleInterval</key><value>60</value>', "MeterValue(value=12, unit=Wh)",
+        '[2,"a","SendLocalList",{"localAuthorizationList":[{"expiryDate":"2026"}],"updateType":"Full"}]',
+        'WWW-Authenticate: Basic realm="SteVe"', "Deleted Ocpp Tag with ocppTagPk=7", "ssid: bypass: 1",
+        "Duplicate entry 'CP-1' for key 'chargeBoxId_UNIQUE'",
         '"idTag":null', "password=null", "ssl.key-store-password=", "token: ${STEVE_TOKEN}",
         "-----BEGIN CERTIFICATE-----",
         "at de.rwth.idsg.steve.web.api.TokenService.key(TokenService.java:12)",
@@ -90,6 +127,84 @@ def test_a_secret_in_a_log_goes_and_its_line_stays(rule: str, line: str) -> None
 def test_what_diagnosis_needs_stays(line: str) -> None:
     done = _redact.log(STAMP + line)
     assert done.text == STAMP + line and not +done.counts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # Its end only, with a short last line, behind what a log or docker writes, and as JSON.
+        (f"a b\n{CANARY}A\n{CANARY}B=\n47==\n-----END PRIVATE KEY-----\nx",
+         "a b\n§\n§\n§\n-----END PRIVATE KEY-----\nx"),
+        (f"a (1)\n{STAMP}{CANARY}\n{STAMP}4w==\n{STAMP}-----END RSA PRIVATE KEY-----",
+         f"a (1)\n{STAMP}§\n{STAMP}§\n{STAMP}-----END RSA PRIVATE KEY-----"),
+        (f'{{"pem":"{CANARY}\\nQQ==\\n-----END PRIVATE KEY-----\\n"}}', '{"pem":"§-----END PRIVATE KEY-----\\n"}'),
+        # Its begin only.
+        (f"{STAMP}-----BEGIN PRIVATE KEY-----\n{STAMP}{CANARY}\n{STAMP}Sending: next",
+         f"{STAMP}(private key hidden)\n{STAMP}Sending: next"),
+        (f"pem: -----BEGIN PRIVATE KEY-----\\u000a{CANARY}", "pem: (private key hidden)"),
+        (f"pem: -----BEGIN PRIVATE KEY----- {CANARY} {CANARY}", "pem: (private key hidden)"),
+        (f"2026-11-23T01:02:03.123456789Z -----BEGIN PRIVATE KEY-----\n2026-11-23T01:02:03.123456789Z {CANARY}\n"
+         "2026-11-23T01:02:03.123456789Z x y", "2026-11-23T01:02:03.123456789Z (private key hidden)\n"
+         "2026-11-23T01:02:03.123456789Z x y"),
+        ("-----END CERTIFICATE-----\nAAAA\n", "-----END CERTIFICATE-----\nAAAA\n"),
+        ("Jetty started\n-----END CERTIFICATE-----", "Jetty started\n-----END CERTIFICATE-----"),
+    ],
+)  # fmt: skip
+def test_of_a_key_that_the_window_cut_nothing_is_left(text: str, shown: str) -> None:
+    done = _redact.log(text)
+    assert done.text == shown.replace("§", "(value hidden)")
+    assert _redact.log(done.text).text == done.text
+
+
+def test_only_the_value_of_a_secret_key_goes() -> None:
+    """OCPP 1.6 answers with many keys in one line, OCPP 2 names the variable in an object of its own."""
+    line = (
+        '[3,"a",{"configurationKey":[{"key":"HeartbeatInterval","readonly":false,"value":"300"},'
+        '{"key":"WiFiPassword","readonly":false,"value":"V"},{"key":"SSID","readonly":false,"value":"net"}]}]'
+    )
+    assert _redact.log(line).text == line.replace('"V"', '"(value hidden)"')
+    line = (
+        '[{"attributeValue":"V","component":{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword"}},'
+        '{"attributeValue":"300","component":{"name":"OCPPCommCtrlr"},"variable":{"name":"HeartbeatInterval"}}]'
+    )
+    assert _redact.log(line).text == line.replace('"V"', '"(value hidden)"')
+    line = "[KeyValue(key=A, readonly=0, value=b), KeyValue(key=AuthorizationKey, value=V), KeyValue(key=C, value=d)]"
+    assert _redact.log(line).text == line.replace("=V", "=(value hidden)")
+
+
+def test_what_stands_beside_an_idtag_stays() -> None:
+    line = '"localAuthorizationList":[{"idTag":"X","idTagInfo":{"status":"Accepted"}},{"idTag": 4711}],"a":"Full"'
+    shown = line.replace('"X"', '"(idTag 1)"').replace("4711", "(idTag 2)")
+    assert _redact.log(line).text == shown
+    assert _redact.log("authorization=[Basic abc=], accept=[*/*]").text == (
+        "authorization=[Basic (value hidden)], accept=[*/*]"
+    )
+
+
+#: Beginnings of things that a rule looks for the end of.
+_BEGUN = (
+    "idTag=[", '"idTag":"', '\\"idTag\\":\\"', "<idTag ", f"<idTag>{' ' * 20}", "Duplicate entry '", "idTag 'x",
+    "key=AuthorizationKey ", '{"key":"WiFiPassword","value":"', "value=", "{", "}", "<key>", "<value>", "password=",
+    'password="', "password=[", 'secret=\\"', "token={", "Authorization: Digest ", "response=", "Basic ", "Cookie: '",
+    "_csrf", "://a:", "dbpass", "authorization=[", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n",
+    "-----END PRIVATE KEY-----", "QUJD\\n", "-u ", "--password ", "${A_PW:-", "PW=", "basicauth.users=", "{A: ",
+    "environment: {", "proxy_set_header X-Auth ", "# token ", 'token "', "/x?", "x?k=",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("begun", _BEGUN)
+def test_a_line_of_double_length_takes_no_more_than_some_times_as_long(begun: str) -> None:
+    def seconds(length: int) -> float:
+        line = begun * (length // len(begun))
+        start = time.process_time()
+        _redact.log(line)
+        _redact.compose(line)
+        _redact.nginx(line.encode(), "x")
+        return time.process_time() - start
+
+    # Lines are cut at 16 KiB; what takes a square of its length would take seconds for one.
+    short, long = seconds(_redact.MAX_LINE // 4), seconds(_redact.MAX_LINE)
+    assert long < 0.2 or long < 8 * short, (short, long)
 
 
 def test_one_idtag_is_one_number() -> None:
@@ -174,6 +289,62 @@ def test_a_compose_file_keeps_its_lines_and_names_and_loses_its_secrets() -> Non
     assert _redact.compose(done.text).text == done.text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x-env: &env\n  SMTP_PW: §\n  OTHER: §\n", None),
+        ("    environment: {DB_PASSWORD: §, smtp: §, DB_HOST: db}\n", None),
+        ('    environment: ["SMTP_PW=§ §", DB_HOST=db]\n', '    environment: ["SMTP_PW=§", DB_HOST=db]\n'),
+        ('{"app": {"environment": {"DB_PASSWORD": "§", "smtp": "§"}, "image": "steve:1"}}\n', None),
+        ('{\n  "environment": {\n    "smtp": "§",\n    "DB_HOST": "db"\n  },\n  "image": "a"\n}\n',
+         '{\n  "environment": {\n    "smtp": §,\n    "DB_HOST": "db"\n  },\n  "image": "a"\n}\n'),
+        ('  environment:\n    SMTP: "ab\n      §"\n    DB_HOST: db\n',
+         "  environment:\n    SMTP: §\n      §\n    DB_HOST: db\n"),
+        ("  environment:\n    - SMTP=§\n    -\n      SMTP_PW=§\n    - >-\n      SMTP_PW=§\n", None),
+        ("password:\n  §\nname: x\n", None),
+        ("password: # why\n  §\nname: x\n", None),
+        ("extra: {password: &a §, b: *a}\n", None),
+        ('test: ["CMD", "curl", "-fsu", "admin:§", "http://localhost:8180/steve"]\n', None),
+        ("test: curl -fu admin:§ http://localhost:8180/steve\n", None),
+        ("test:\n  - curl\n  - --user\n  - admin:§\n  - http://localhost\n", None),
+        ("test:\n  - CMD\n  - mysqladmin\n  - ping\n  - -p§\n", None),
+        ('test: ["CMD", "mysqladmin", "ping", "--password", "§"]\n', None),
+        ("command:\n  - --password\n  - §\n  - --port\n  - 3306\n", None),
+        ("command: redis-server --requirepass § --port 1\n", None),
+        ("command: sh -c 'export DB_PW=§; exec java -Dsmtp.pw=§ -jar x'\n", None),
+        ('labels:\n  - "traefik.http.middlewares.a.basicauth.users=admin:$$apr1$$x$$§,b:§"\n',
+         'labels:\n  - "traefik.http.middlewares.a.basicauth.users=admin:§,b:§"\n'),
+        ("url: jdbc:mysql://db/x?user=a&password=${DB_PASSWORD:-§}\n", None),
+        ("  # OLD_PW: §\n", None),
+    ],
+)  # fmt: skip
+def test_a_secret_outside_of_its_usual_place_goes(text: str, shown: str | None) -> None:
+    done = _redact.compose(text.replace("§", CANARY))
+    assert done.text == (shown or text).replace("§", "(value hidden)")
+    assert _redact.compose(done.text).text == done.text
+    # A value of several lines is not known as a whole.
+    assert CANARY in " ".join(value for _name, value in done.values) or '"ab\n' in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    environment:\n      AUTH_USER: admin\n      CONTEXT_PATH: /steve\n      JAVA_OPTS: -Dserver.port=1\n",
+        "    environment: {TZ: UTC, SPRING_DATASOURCE_URL: 'jdbc:mysql://db:3306/stevedb', OCPP_WS_URL: ws://x/steve}\n",
+        "# NOTE: for all\nuser: 1000:1000\ncommand: docker run -u 1000:1000 -p 8180:8180 -pports\n",
+        "secrets:\n  db_password:\n    file: ./x\nservices:\n  app:\n    secrets:\n      - db_password\n",
+        "    environment:\n      DB_PASSWORD:\n      DB_PASSWORD_FILE: /run/x\n    cap_add: [NET_ADMIN]\n",
+        "    credential_spec:\n      file: x.json\n    command: --password-file /run/x\n",
+        "    command: [\"mysqld\", \"--port\", \"3306\"]\n    ports:\n      - 127.0.0.1:8180:8180\n",
+        "    labels:\n      - traefik.http.routers.steve.rule=Host(`x`) && PathPrefix(`/steve`)\n",
+        "    environment:\n      DB_PASSWORD: ${DB_PASSWORD:?not set}\n      X: ${X}\n",
+    ],
+)  # fmt: skip
+def test_what_connects_the_parts_stays(text: str) -> None:
+    done = _redact.compose(text)
+    assert done.text == text and not done.values
+
+
 # -- nginx -------------------------------------------------------------------------------------------------
 
 NGINX = f"""\
@@ -223,3 +394,70 @@ def test_what_nginx_could_not_read_is_redacted_line_by_line(tmp_path: Path) -> N
     broken = NGINX.replace("listen 80;", "listen 80")[:-2]
     done = _redact.nginx(broken.replace(f'"{CANARY}" 1', "1 1").replace(f'!= "{CANARY}"', "").encode(), "x")
     assert "location = /steve" in done.text and f"Basic {CANARY}" not in done.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/" * 15000 + "?", "?/" * 7500, "https://a/" * 1500 + "?", "a?" * 7500 + "=", "{" * 15000 + "AuthorizationKey",
+        "{AuthorizationKey" * 900, "basicauthpassword" * 900, "BasicAuthPassword" * 900,
+    ],
+)  # fmt: skip
+def test_a_line_that_a_charger_made_costs_no_more_than_its_length(line: str) -> None:
+    begin = time.process_time()
+    _redact.log(f"{STAMP}{line}\n" * 64)
+    # Going back and forth in each of them took a minute; a tenth of a second is usual.
+    assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'location / { proxy_pass http://a; proxy_set_header Cookie ""; proxy_set_header Upgrade $http_upgrade; }',
+        'proxy_set_header Authorization "";\nproxy_set_header Cookie "";\nproxy_http_version 1.1;',
+        'if ($http_authorization = "") { return 401; }',
+        "location = /token { return 200; }\nlocation /c { proxy_pass http://token-service:8080; }",
+        "upstream secret-app { server 10.0.0.1:8180; }",
+        "proxy_pass_header Authorization; proxy_ignore_headers Set-Cookie Cache-Control; proxy_cookie_path / /steve;",
+        "proxy_set_header Authorization $http_authorization; proxy_set_header X-Auth \"Basic $basic\";",
+        "rewrite ^/a(?:b|c)$ /x?id=$1&to=$arg_to last; return 301 https://$host$request_uri?$args;",
+        "location ~ ^/(?<token>[a-z]+)=x { return 200; }",
+        "log_format main '$remote_addr \"$http_cookie\"'; limit_req_zone $http_authorization zone=auth:10m rate=1r/s;",
+        "map $http_x_forwarded_proto $scheme_of { https https; default http; }",
+        "server_tokens off; # location = /token { return 200; }",
+    ],
+)  # fmt: skip
+def test_a_directive_that_holds_no_secret_stays(text: str) -> None:
+    done = _redact.nginx(text.encode(), "x")
+    assert done.text == text and not +done.counts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # What stands beside a hidden value.
+        ("location / { proxy_set_header X-Token §; proxy_pass http://h/x?token=§; }",
+         'location / { proxy_set_header X-Token "§"; proxy_pass http://h/x?token=§; }'),
+        ("proxy_set_header X-Token §; # old password: §", 'proxy_set_header X-Token "§"; # old password: §'),
+        ('proxy_set_header X "a"; more_set_input_headers "Authorization: Basic §"; proxy_http_version 1.1;',
+         'proxy_set_header X "a"; more_set_input_headers "Authorization: §"; proxy_http_version 1.1;'),
+        ("if ($http_x_steve != §) { return 403; }", 'if ($http_x_steve != "§") { return 403; }'),
+        ('set $basic "§"; set $creds §;', 'set $basic "§"; set $creds "§";'),
+        ("rewrite ^ /x?key=§ last;", "rewrite ^ /x?key=§ last;"),
+        ('proxy_set_body "user=a&pw=§";', 'proxy_set_body "user=a&pw=§";'),
+        ("env TZ=UTC; env STEVE_PW=§;", "env TZ=UTC; env STEVE_PW=§;"),
+        ("# curl -u admin:§ http://x\n# Passwort §\n# set $api_key §;",
+         "# curl -u admin:§ http://x\n# Passwort §\n# set $api_key §;"),
+        # What nginx could not read, and what this reader does not.
+        ('broken {\n proxy_cookie_path / /; proxy_set_header X-Auth "§"; proxy_http_version 1.1;',
+         'broken {\n proxy_cookie_path / /; proxy_set_header X-Auth "§"; proxy_http_version 1.1;'),
+        ('a_by_lua_block { say("don\'t") }\nset $basic "§";\nrewrite ^ /x?key=§ last;\nproxy_set_header Cookie "";',
+         'a_by_lua_block { say("don\'t") }\nset $basic "§";\nrewrite ^ /x?key=§ last;\nproxy_set_header Cookie "";'),
+        ('broken {\n location = /token { if ($arg_key != "§") { return 403; } }',
+         'broken {\n location = /token { if ($arg_key != "§") { return 403; } }'),
+    ],
+)  # fmt: skip
+def test_only_the_value_goes_from_a_line_of_nginx(text: str, shown: str) -> None:
+    done = _redact.nginx(text.replace("§", CANARY).encode(), "x")
+    assert done.text == shown.replace("§", "(value hidden)")
+    assert _redact.nginx(done.text.encode(), "x").text == done.text

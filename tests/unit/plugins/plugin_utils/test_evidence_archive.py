@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
 import json
+import resource
+import ssl
 import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible._internal._datatag._tags import VaultedValue
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.chargeops.steve.plugins.action import steve_evidence
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import Secret
 from ansible_collections.chargeops.steve.plugins.plugin_utils import _archive, _evidence_archive
 from ansible_collections.chargeops.steve.plugins.plugin_utils._evidence_archive import Given
@@ -99,6 +105,92 @@ def test_secrets_of_the_inventory_are_known_by_their_names() -> None:
     found = {one.value: one.name for one in _evidence_archive.known_secrets(variables)}
     assert set(found) == {"a-secret", "b-secret", "c-secret", "d-secret", "e-secret", "f-secret", "g-secret", "123456"}
     assert found["b-secret"] == "steve_charge_boxes.auth_password"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"db_pw": CANARY}, {"dbpass": CANARY}, {"smtp": {"user": "operations", "pw": CANARY}}, {"basic_auth": CANARY},
+        {"db_url": f"jdbc:mysql://steve:{CANARY}@db/x"}, {"variables": [f"DB_PASSWORD={CANARY}"]},
+        {"a": {"b": {"c": {"d": {"e": {"password": CANARY}}}}}}, {"basic_auth": {"user": "operations", "x": CANARY}},
+        {"java_opts": f'-Dauth.password="{CANARY}"'}, {"backup_key": CANARY}, {"app": {"JWT_KEY": CANARY}},
+    ],
+)  # fmt: skip
+def test_a_secret_of_the_inventory_is_known_where_it_usually_stands(variables: dict[str, Any]) -> None:
+    assert [one.value for one in _evidence_archive.known_secrets(variables)] == [CANARY]
+    (name, value), = variables.items()
+    assert _evidence_archive.may_hold_secret(name, value)
+
+
+def test_what_ansible_vault_encrypted_is_secret_whatever_it_is_called() -> None:
+    variables = {"note": CANARY, "list": [{"of": CANARY + "-2"}], "plain": "no-secret-at-all"}
+    known = _evidence_archive.known_secrets(variables, lambda value: str(value).startswith(CANARY))
+    assert {one.name: one.value for one in known} == {"note": CANARY, "list.of": f"{CANARY}-2"}
+
+
+def test_ansible_tells_what_was_encrypted() -> None:
+    vault = VaultLib([("default", VaultSecret(b"x"))])
+    ciphertext = vault.encrypt(CANARY).decode()
+    vaulted = VaultedValue(ciphertext=ciphertext).tag(CANARY)
+    assert steve_evidence._is_vaulted(vaulted) and not steve_evidence._is_vaulted(CANARY)
+
+
+def test_names_of_things_are_no_secrets() -> None:
+    variables = {
+        "webapi": {"key": "STEVE-API-KEY"}, "steve_webapi_key": "STEVE-API-KEY", "token_url": "https://x.example.net/y",
+        "secret_name": "steve-credentials", "ssh_public_key": "wolkenkuckuck", "known": "SteVe-3.14.1-Build7x9",
+    }  # fmt: skip
+    assert not _evidence_archive.known_secrets(variables)
+
+
+def test_the_files_of_the_host_are_packed_without_the_secrets_of_the_inventory() -> None:
+    secrets = (Secret("db_pw", CANARY), Secret("x_key", "wolkenkuckuck", sure=False))
+    documents = {"observations/steve-a.json": observation("steve-a")}
+    given = collected()
+    given.files["host/steve.log"] = f"seen {CANARY} and wolkenkuckuck\n"
+    texts = {"report.txt": "wolkenkuckuck\n"}
+    archive = _evidence_archive.pack("steve-a", RUN, documents, texts, given, secrets)
+    assert archive.members["host/steve.log"] == b"seen (secret hidden) and (secret hidden)\n"
+    assert {"rule": "known secret: db_pw", "file": "host/steve.log", "count": 1} in archive.redactions
+    assert json.loads(archive.members["redaction.json"])["hidden_only"] == ["x_key"]
+    # What only looks like one keeps nothing back.
+    assert not _evidence_archive.hits_in(archive.members, secrets)
+    assert _evidence_archive.hits_in({"report.txt": CANARY.encode()}, secrets)
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"x\.tar\.gz"):
+            _archive.write_bytes(str(tmp_path / "x.tar.gz"), b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_not_looked_through_is_told_so() -> None:
+    sentence = _evidence_archive.refusal([{"file": "findings.json", "rule": "", "form": "no time was left"}], [])
+    assert "because findings.json: no time was left." in sentence
+
+
+def test_certificates_are_told_once_each_as_pem_that_can_be_read() -> None:
+    endpoint: dict[str, Any] = {"hop": "public", "name": "x.example.net", "address": "192.0.2.1"}
+    endpoint["chain"] = [CERTIFICATE, "Q0E="]
+    document: dict[str, Any] = {"parts": {"tls": {"data": [endpoint]}}}
+    documents: list[dict[str, Any]] = [document, document, {"parts": {}}]
+    text = _evidence_archive.certificates(documents)
+    assert text.count("BEGIN CERTIFICATE") == text.count("END CERTIFICATE") == 2
+    assert text.startswith("# public x.example.net 192.0.2.1, number 0\n") and ", number 1\n" in text
+    first = text[: text.index("\n#")]
+    assert ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :]) == base64.b64decode(CERTIFICATE)
+    assert max(map(len, text.splitlines())) <= 64
+    # A remote text can neither end a block nor begin another.
+    endpoint["chain"] = ["QUJD\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----"]
+    assert "PRIVATE KEY" not in _evidence_archive.certificates([document])
+
+
+CERTIFICATE = base64.b64encode(bytes(range(256)) * 4).decode()
 
 
 def test_a_secret_in_any_member_or_name_is_a_hit_and_the_sentence_does_not_hold_it() -> None:
