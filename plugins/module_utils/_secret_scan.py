@@ -169,10 +169,10 @@ def inside(value: str) -> Iterator[tuple[str | None, str]]:
     for pattern in _INSIDE:
         for match in pattern.finditer(value):
             if is_name(match.group(1)):
-                quoted, single, plain = match.group(2), match.group(3), match.group(4)
-                text = next(one for one in (quoted, single, plain) if one is not None)
+                # The one group behind the name's that took part.
+                text = str(match.group(match.lastindex or 0))
                 yield match.group(1), text
-                if quoted is not None and "\\" in text:
+                if match.lastindex == 2 and "\\" in text:
                     yield match.group(1), re.sub(r"\\(.)", r"\1", text)
     for match in _USERINFO.finditer(value):
         text = match.group(1) or match.group(2)

@@ -238,7 +238,8 @@ def test_a_repair_without_effect_is_no_success_whatever_counts() -> None:
 
 
 def test_a_repair_of_nginx_is_taken_back_when_it_cured_nothing_or_did_harm() -> None:
-    def back(before: dict[str, Any], after: dict[str, Any], done: Any = DONE, made: Any = None) -> list[str]:
+    def back(before: dict[str, Any], after: dict[str, Any], done: Any = None, made: Any = None) -> list[str]:
+        done = DONE if done is None else done
         return take_back(compare(before, after, done, made or plan(ill())), done, "steve-a")
 
     assert back(BEFORE, BEFORE) == ["nginx_websocket"]
