@@ -47,6 +47,9 @@ def build(stack: ExitStack) -> tuple[dict[str, dict[str, Any]], dict[str, list[s
             "ansible_python_interpreter": sys.executable,
             "steve_admin_password": PASSWORD,
             "steve_charge_boxes": ["CP-1"],
+            # An nginx of this machine is none of a simulated host's.
+            "steve_nginx_command": ["no-nginx-here"],
+            "diagnose_nginx_conf": "/etc/nginx-demo/nginx.conf",
         } | variables
         expected[name] = causes
 
