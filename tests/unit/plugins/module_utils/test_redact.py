@@ -193,18 +193,18 @@ _BEGUN = (
 
 
 @pytest.mark.parametrize("begun", _BEGUN)
-def test_a_line_of_double_length_takes_no_more_than_some_times_as_long(begun: str) -> None:
-    def seconds(length: int) -> float:
-        line = begun * (length // len(begun))
+def test_a_line_as_long_as_lines_may_be_costs_no_square_of_its_length(begun: str) -> None:
+    line = begun * (_redact.MAX_LINE // len(begun))
+
+    def seconds() -> float:
         start = time.process_time()
         _redact.log(line)
         _redact.compose(line)
         _redact.nginx(line.encode(), "x")
         return time.process_time() - start
 
-    # Lines are cut at 16 KiB; what takes a square of its length would take seconds for one.
-    short, long = seconds(_redact.MAX_LINE // 4), seconds(_redact.MAX_LINE)
-    assert long < 0.2 or long < 8 * short, (short, long)
+    # What took a square of it cost half a second and more for each line; the best of some tries is the machine's own.
+    assert any(seconds() < 0.4 for _attempt in range(8))
 
 
 def test_one_idtag_is_one_number() -> None:
