@@ -407,7 +407,7 @@ def test_a_line_that_a_charger_made_costs_no_more_than_its_length(line: str) -> 
     begin = time.process_time()
     _redact.log(f"{STAMP}{line}\n" * 64)
     # Going back and forth in each of them took a minute; a tenth of a second is usual.
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 20
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_many_secrets_cost_little_more_than_one() -> None:
     begin = time.process_time()
     assert hide(data, known) == (data, {}) and not find(data, known)
     # Looking for each of them with every id took minutes; half a second is usual.
-    assert time.process_time() - begin < 10
+    assert time.process_time() - begin < 40
 
 
 def test_a_search_ends_when_its_time_is_over() -> None:
