@@ -103,7 +103,11 @@ class Project:
 
     def _by_another_name(self) -> list[str]:
         """Containers whose project directory is the same one by another name (a symbolic link on the way)."""
-        row = f'{{{{.ID}}}}\t{{{{.Label "{_compose.WORKING_DIR_LABEL}"}}}}'
+        return self._made_here(".ID")
+
+    def _made_here(self, shown: str) -> list[str]:
+        """Of each container that was made in the directory, by whatever name of it, what docker shows for this."""
+        row = f'{{{{{shown}}}}}\t{{{{.Label "{_compose.WORKING_DIR_LABEL}"}}}}'
         label = f"label={_compose.WORKING_DIR_LABEL}"
         listed = self._docker("ps", "--all", "--no-trunc", "--filter", label, "--format", row)
         rows = [line.partition("\t") for line in listed.splitlines()]
@@ -201,12 +205,7 @@ class Project:
 
     def _names_here(self) -> list[str]:
         """Names of the compose projects whose containers were made in the directory."""
-        row = f'{{{{.Label "{_compose.PROJECT_LABEL}"}}}}\t{{{{.Label "{_compose.WORKING_DIR_LABEL}"}}}}'
-        label = f"label={_compose.WORKING_DIR_LABEL}"
-        listed = self._docker("ps", "--all", "--no-trunc", "--filter", label, "--format", row)
-        rows = [line.partition("\t") for line in listed.splitlines()]
-        wanted = os.path.realpath(self.directory)
-        return sorted({name for name, _tab, place in rows if name and place and os.path.realpath(place) == wanted})
+        return sorted({name for name in self._made_here(f'.Label "{_compose.PROJECT_LABEL}"') if name})
 
     # -- compose -------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ LOCAL = (
 _SECRET_PARTS = "auth|cookie|token|secret|passw|key|credential|session"  # noqa: S105 - names, no values
 _SECRET_NAME = re.compile(_SECRET_PARTS, re.IGNORECASE)
 #: Directives whose first argument names what the others are the value of.
-_NAMING = (
+NAMING = (
     "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header",
 )  # fmt: skip
 #: Directives of an expression that is secret wherever it is more than variables.
@@ -62,7 +62,7 @@ _USERINFO = re.compile(r"(://)[^/@\s\"']+@")
 _SENSITIVE = r"[\w-]*(?:authorization|cookie|token|secret|password|passwd|api[-_]?key|credential)[\w-]*[\"']?"
 _SECRET_LINE = re.compile(rf"(\b{_SENSITIVE}[ \t=:]+)(?![$;\s])\S[^\n]*", re.IGNORECASE)
 _NAMED_VARIABLE = rf"[\"']?\$\{{?\w*(?:{_SECRET_PARTS})\w*\}}?[\"']?"
-_NAMED = rf"(?:{'|'.join(_NAMING)})[ \t]+(?:{_NAMED_VARIABLE}|[\"']?[\w-]*(?:{_SECRET_PARTS})[\w-]*[\"']?)"
+_NAMED = rf"(?:{'|'.join(NAMING)})[ \t]+(?:{_NAMED_VARIABLE}|[\"']?[\w-]*(?:{_SECRET_PARTS})[\w-]*[\"']?)"
 _VARIABLES_TO_THE_END = r"(?:[ \t]|\$\w+|\$\{\w+\})*(?:[;{\n]|$)"
 #: The same where the directive says that a word is a name: many more names can be meant then.
 _SECRET_NAMED = re.compile(
@@ -641,7 +641,7 @@ def _hidden(file: File, directive: Directive) -> Iterator[Edit]:
     """What stands behind the first word that names a secret, comments in between included; or within that word."""
     last = directive.words[-1].end
     name, args = directive.name, directive.args
-    if name in _NAMING and len(args) > 1 and HIDDEN in redact(args[0], " ".join(args[1:])):
+    if name in NAMING and len(args) > 1 and HIDDEN in redact(args[0], " ".join(args[1:])):
         yield _blanked(file, directive.words[1].end, last)
         return
     if name in _SECRET_DIRECTIVES and _VARIABLES_ONLY.fullmatch(" ".join(args)) is None:

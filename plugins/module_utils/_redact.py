@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable, Iterator
 
-from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _secret_scan
+from ansible_collections.chargeops.steve.plugins.module_utils import _nginx_conf, _nginx_view, _secret_scan
 from ansible_collections.chargeops.steve.plugins.module_utils._errors import SteveError
 from ansible_collections.chargeops.steve.plugins.module_utils._secret_scan import NAME
 
@@ -99,8 +99,10 @@ _TAG = re.compile(
 )
 _TAG_ELEMENT = re.compile(
     rf"(?i)(?:<|&lt;)(?:[\w.-]{{1,40}}:)?{_TAG_NAME}(?:\s(?:(?!&gt;)[^<>\n]){{0,500}})?(?:>|&gt;)"
-    r"\s{0,200}(?:[\d:.T-]{19,30}Z\s{1,200})?(?:<!\[CDATA\[)?(?P<text>(?:(?!&lt;|\]\]>)[^<\s])"
-    r"(?:(?!&lt;|\]\]>)[^<\n])*)"
+    # The next line of the log is no value of an element that does not end.
+    r"\s{0,200}(?!(?:[\d:.T-]{19,30}Z )?\[(?:INFO|WARN|ERROR|DEBUG|TRACE) ?\] )"
+    r"(?:[\d:.T-]{19,30}Z\s{1,200})?(?:<!\[CDATA\[)?"
+    r"(?P<text>(?:(?!&lt;|\]\]>)[^<\s])(?:(?!&lt;|\]\]>)[^<\n])*)"
 )
 #: Groups of the rules above that hold a value.
 _VALUES = ("double", "single", "escaped", "list", "braced", "bare", "called", "unnamed", "entry", "text")
@@ -626,9 +628,7 @@ def _closing(body: str, start: int) -> int:
 
 # -- nginx -------------------------------------------------------------------------------------------------------------
 
-_SETTERS = frozenset((
-    "proxy_set_header", "add_header", "set", "fastcgi_param", "uwsgi_param", "scgi_param", "grpc_set_header", "js_var",
-))  # fmt: skip
+_SETTERS = frozenset((*_nginx_view.NAMING, "js_var"))
 _VARIABLE = re.compile(
     r"(?i)\$\{?(?:arg_|cookie_|http_(?:authorization|cookie|\w*(?:key|token|secret|auth)"
     # A header of somebody's own that is compared with a word is how a proxy asks for a password.

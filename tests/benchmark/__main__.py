@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmark import fleet, logs, programs, servers, telling
+from tests.benchmark import fleet, logs, programs, redacting, servers, telling
 from tests.benchmark.programs import Run, Work
 
 ENDPOINT = "/websocket/CentralSystemService"
@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
         with servers.serving(Path(name), without_nginx=chosen.without_nginx) as server:
             _local(server, chosen, Path(name))
         _log(chosen, Path(name))
+    redacting.main()
     telling.main([str(chosen.hosts), str(chosen.boxes)])
     return fleet.main([str(chosen.fleet), str(chosen.fleet_boxes)])
 

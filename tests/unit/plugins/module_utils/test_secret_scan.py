@@ -10,7 +10,6 @@ import base64
 import html
 import json
 import re
-import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -239,16 +238,19 @@ def test_a_secret_is_found_wherever_it_stands_however_many_there_are(at: int, ma
     assert counts == {"this": 1} and len(hidden) == len(data) - len(value) + len(HIDDEN)
 
 
-def test_many_secrets_cost_little_more_than_one() -> None:
+def test_many_secrets_are_looked_for_at_once() -> None:
     line = b"[INFO ] 2026-11-23 01:02:03,123 ocpp.ws.WebSocketLogger (q-41) - [chargeBoxId=CP-%05d]\n"
     data = b"".join(line % number for number in range(10_000))
     own = {f"p{one}": f"CP-{one:05d}" for one in range(500)}
     known = secrets(((name, f"{number * 7919 % 10**8:08d}" if number % 2 else f"stationPassword{number:04d}")
                      for number, name in enumerate(own)), ["admin"], own)  # fmt: skip
-    begin = time.process_time()
+    # Looking for each of them with every id took minutes (tests/benchmark/redacting.py).
     assert hide(data, known) == (data, {}) and not find(data, known)
-    # Looking for each of them with every id took minutes; half a second is usual.
-    assert time.process_time() - begin < 40
+    for secret in (known[0], known[-1]):
+        written = data + b"password=" + secret.value.encode() + b"\n"
+        hidden, counts = hide(written, known)
+        assert secret.value.encode() not in hidden and counts == {secret.name: 1}
+        assert {hit.name for hit in find(written, known)} == {secret.name}
 
 
 def test_a_search_ends_when_its_time_is_over() -> None:
